@@ -1,0 +1,65 @@
+"""A group's stream in one process: entries in order, handed out under leases, deleted by their commit."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from headrace.ledger.values import Delivery, Entry
+
+
+@dataclass(slots=True)
+class _Lease:
+    consumer: str
+    deliveries: int
+    since_s: float
+
+
+class MemoryStream:
+    """Holds the entries of one group."""
+
+    def __init__(self) -> None:
+        self._next_id = 0
+        self._entries: dict[str, Entry] = {}
+        self._new: deque[str] = deque()
+        self._leases: dict[str, _Lease] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry at the end."""
+        self._next_id += 1
+        entry_id = str(self._next_id)
+        self._entries[entry_id] = entry
+        self._new.append(entry_id)
+
+    def read(self, consumer: str, limit: int, now_s: float) -> list[Delivery]:
+        """Hand out entries never handed out."""
+        ids = [self._new.popleft() for _ in range(min(limit, len(self._new)))]
+        for entry_id in ids:
+            self._leases[entry_id] = _Lease(consumer, 1, now_s)
+        return [self._delivery(entry_id) for entry_id in ids]
+
+    def claim(self, consumer: str, limit: int, idle_s: float, now_s: float) -> list[Delivery]:
+        """Hand out again what has been idle for so long."""
+        stale = [entry_id for entry_id, lease in self._leases.items() if now_s - lease.since_s >= idle_s][:limit]
+        for entry_id in stale:
+            self._leases[entry_id] = _Lease(consumer, self._leases[entry_id].deliveries + 1, now_s)
+        return [self._delivery(entry_id) for entry_id in stale]
+
+    def extend(self, consumer: str, delivery: Delivery, now_s: float) -> bool:
+        """Renew a lease, where the consumer still holds it by the same token."""
+        lease = self._leases.get(delivery.id)
+        if lease is None or (lease.consumer, lease.deliveries) != (consumer, delivery.deliveries):
+            return False
+        lease.since_s = now_s
+        return True
+
+    def acknowledge(self, entry_id: str) -> bool:
+        """Delete a handed-out entry; False where it is gone."""
+        if self._leases.pop(entry_id, None) is None:
+            return False
+        del self._entries[entry_id]
+        return True
+
+    def _delivery(self, entry_id: str) -> Delivery:
+        return Delivery(0, entry_id, self._leases[entry_id].deliveries, self._entries[entry_id])

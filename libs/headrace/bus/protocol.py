@@ -1,0 +1,127 @@
+"""The bus contract, which memory and Redis keep alike and `headrace.testing.BusContract` checks.
+
+A bus delivers at least once and commits exactly once. Frames and blobs are opaque to it; it knows no node function.
+Every method may raise `BusUnavailableError`: then what was asked may or may not have happened, and asking again is
+safe for each of them. Cancelling a call has the same meaning.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from headrace.ledger.values import Answer, Commit, Delivery, RunView, Submission, Terminal, TerminalEvent
+
+
+class Work(Protocol):
+    """What a worker needs of a bus."""
+
+    async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
+        """Take entries that were never handed out, oldest first.
+
+        Args:
+            group: The group whose stream to read.
+            consumer: The worker's name, unique among the group's live workers; it then holds the leases.
+            limit: The most entries to take, at least 1.
+            wait_s: Seconds to wait for the first; an empty list says none came.
+        """
+        ...
+
+    async def claim(self, group: str, consumer: str, *, limit: int, idle_s: float) -> list[Delivery]:
+        """Take over entries whose lease nobody has renewed for `idle_s` seconds, at most `limit` of them."""
+        ...
+
+    async def extend(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> list[bool]:
+        """Renew leases; only the owner's, so a worker that woke up late cannot take an entry back (I2).
+
+        Returns:
+            For each delivery, whether this consumer still holds it.
+        """
+        ...
+
+    async def commit(self, group: str, commits: Sequence[Commit]) -> list[list[Answer]]:
+        """End hops; each commit is atomic on its own, and they are applied in order.
+
+        A delivery that is no longer there answers FENCED and changes nothing, so committing twice is committing once
+        (I1, I2). Nothing is acknowledged without its outputs (I5).
+
+        Returns:
+            For each commit, an answer a settled item.
+        """
+        ...
+
+    async def promote(self, group: str, *, limit: int) -> int:
+        """Put scheduled items of the group that are due back into their stream or lane; gives how many."""
+        ...
+
+    async def backlog(self, group: str) -> int:
+        """Count the entries that wait or are in flight."""
+        ...
+
+
+class Ingress(Protocol):
+    """What whoever starts runs and asks for them needs of a bus."""
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
+        """Start runs, in order; each is atomic on its own.
+
+        Returns:
+            For each, whether it is new; False changes nothing: a run of this trace_id is there.
+        """
+        ...
+
+    async def view(self, trace_id: str) -> RunView | None:
+        """Look a run up; None where it is unknown or forgotten."""
+        ...
+
+    async def watch(self, trace_id: str, inbox: str) -> RunView | None:
+        """Register an inbox as a waiter, unless the run has ended; then the view has its terminal and nothing waits.
+
+        So a terminal that comes before its waiter is never lost for that. None where the run is unknown.
+        """
+        ...
+
+    async def unwatch(self, trace_id: str, inbox: str) -> None:
+        """Take a waiter back; nothing happens where it is gone."""
+        ...
+
+    async def end(self, trace_id: str, terminal: Terminal, tickets: Sequence[tuple[str, str]]) -> bool:
+        """End an open run from outside: cancel it, or let it expire.
+
+        Args:
+            tickets: Lanes in which the run took tickets at ingress, each with the group it feeds.
+
+        Returns:
+            Whether this ended it; False where it is unknown or had ended.
+        """
+        ...
+
+
+class Replies(Protocol):
+    """What the reply coordinator, and whoever waits, needs of a bus."""
+
+    async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
+        """Take terminal events never handed out, or not delivered by their reader within the lease."""
+        ...
+
+    async def waiters(self, trace_ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """Look up the inboxes that wait for each run, in O(1) a run."""
+        ...
+
+    async def deliver(self, matches: Sequence[tuple[TerminalEvent, tuple[str, ...]]]) -> int:
+        """Put terminal events into inboxes, forget their waiters and acknowledge the events, as one step an event.
+
+        Returns:
+            How many were delivered or dropped now; the others had been dealt with by another coordinator.
+        """
+        ...
+
+    async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
+        """Take the next events of an inbox; it has one reader, and what is returned is gone from it."""
+        ...
+
+
+class Bus(Work, Ingress, Replies, Protocol):
+    """A whole bus."""
+
+    async def aclose(self) -> None:
+        """Close connections; idempotent. Entries handed out and not committed are delivered again."""
+        ...

@@ -1,0 +1,57 @@
+"""Every key of the Redis bus; no other module spells one.
+
+All keys of a run share the hash tag `{namespace:partition}`, so a commit is atomic on Redis Cluster too.
+
+| key | type | holds | expires |
+| --- | --- | --- | --- |
+| `stream:<group>` | stream | the group's entries; consumer group `workers` | never; a commit deletes its entry |
+| `dead:<group>` | stream | dead letters | never; an operator purges |
+| `scheduled:<group>` | sorted set | items by the millisecond they are due | never; promotion removes |
+| `run:<trace_id>` | hash | the run's record | after the retention, from when the run ended and drained |
+| `joins:<trace_id>` | hash | arrivals that wait at the run's joins | deleted with the run's end |
+| `lane:<lane>` | hash | a lane: last ticket, busy, state, parked items | deleted when empty and without state |
+| `tickets:<lane>` | sorted set | the lane's unfinished tickets | as its lane |
+| `replies` | stream | terminal events, with one consumer group `coordinators` | never; delivery deletes |
+| `waiters` | hash | inboxes by trace_id | never; delivery removes |
+| `inbox:<name>` | stream | terminal events for one waiting process | an hour after the last one |
+
+A `<group>` is `pipe.group`, a `<lane>` is `pipe.node.key`.
+"""
+
+
+class Keys:
+    """Spells the keys of one partition.
+
+    Args:
+        namespace: Sets deployments that share a server apart.
+        partition: The partition's number.
+    """
+
+    def __init__(self, namespace: str, partition: int) -> None:
+        self._tag = f"{{{namespace}:{partition}}}"
+        self.replies = f"{self._tag}:replies"
+        self.waiters = f"{self._tag}:waiters"
+
+    def stream(self, group: str) -> str:
+        """The group's stream."""
+        return f"{self._tag}:stream:{group}"
+
+    def dead(self, group: str) -> str:
+        """The group's dead letters."""
+        return f"{self._tag}:dead:{group}"
+
+    def scheduled(self, group: str) -> str:
+        """The group's scheduled items."""
+        return f"{self._tag}:scheduled:{group}"
+
+    def run(self, trace_id: str) -> tuple[str, str]:
+        """A run's record and its joins."""
+        return f"{self._tag}:run:{trace_id}", f"{self._tag}:joins:{trace_id}"
+
+    def lane(self, lane: str, group: str) -> tuple[str, str, str]:
+        """A lane, its tickets, and the stream that it feeds."""
+        return f"{self._tag}:lane:{lane}", f"{self._tag}:tickets:{lane}", self.stream(group)
+
+    def inbox(self, name: str) -> str:
+        """The inbox of one waiting process."""
+        return f"{self._tag}:inbox:{name}"

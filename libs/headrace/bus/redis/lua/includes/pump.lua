@@ -1,0 +1,28 @@
+-- pump(lane, limit): hands out the lane's head, and what stands ready right behind it, as one entry; or forgets an empty lane.
+local function pump(lane, limit)
+  if redis.call('HEXISTS', lane.key, 'busy') == 1 then return end
+  local tickets = redis.call('ZRANGE', lane.tickets, 0, limit - 1)
+  if #tickets == 0 then
+    if redis.call('HEXISTS', lane.key, 'state') == 0 then redis.call('DEL', lane.key) end
+    return
+  end
+  local entry, parked = {}, {}
+  for _, ticket in ipairs(tickets) do
+    local frame = redis.call('HGET', lane.key, 'p' .. ticket)
+    if not frame then break end
+    entry[#entry + 1] = ticket
+    entry[#entry + 1] = frame
+    parked[#parked + 1] = 'p' .. ticket
+  end
+  if #parked == 0 then return end
+  entry[#entry + 1] = 'lane'
+  entry[#entry + 1] = lane.name
+  local state = redis.call('HGET', lane.key, 'state')
+  if state then
+    entry[#entry + 1] = 'state'
+    entry[#entry + 1] = state
+  end
+  redis.call('HDEL', lane.key, unpack(parked))
+  redis.call('HSET', lane.key, 'busy', 1)
+  redis.call('XADD', lane.stream, '*', unpack(entry))
+end

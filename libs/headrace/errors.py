@@ -1,0 +1,226 @@
+"""Every error and failure word of Headrace, in one place; imports nothing of the library.
+
+    HeadraceError
+    ├── CompileError             compile_failed       the pipe has mistakes; all of them, with file and line
+    ├── AppError                 app_not_loaded       the reference `module:attribute` leads to no pipe
+    ├── SettingsError            settings_invalid     a setting is missing, malformed or insecure
+    ├── InvalidMessageError      invalid_message      a payload does not fit its message type
+    ├── EnvelopeError            envelope_refused     bytes from a bus that are no envelope of ours
+    │   ├── EnvelopeTooLargeError  envelope_too_large
+    │   └── SignatureError         signature_refused
+    ├── BusError                 bus_failed           the bus answered with an error
+    │   └── BusUnavailableError    bus_unavailable    the bus cannot be reached; try again
+    ├── UnknownRunError          unknown_run          no run has this trace_id (any more)
+    ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
+    └── RunError                 run_failed           the run ended other than completed
+        ├── RunFailedError         run_failed
+        ├── RunCancelledError      run_cancelled
+        └── RunExpiredError        run_expired
+
+A class exists where a caller would act differently on it. `code` is stable; messages carry no payload and no secret.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class FailureKind(StrEnum):
+    """What failed, in the words of every profile."""
+
+    STEP = "step"
+    STARTUP = "startup"
+    SHUTDOWN = "shutdown"
+    TIMEOUT = "timeout"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    JOIN_STARVED = "join_starved"
+    BARRIER_TIMEOUT = "barrier_timeout"
+    NO_ROUTE = "no_route"
+    INVALID_MESSAGE = "invalid_message"
+    WORKER_CRASH = "worker_crash"
+    TRANSPORT = "transport"
+    OVERLOAD = "overload"
+
+
+class FailureSource(StrEnum):
+    """Whose fault a failure is."""
+
+    USER_CODE = "user_code"
+    EXTERNAL_DEP = "external_dep"
+    FRAMEWORK = "framework"
+    PLATFORM = "platform"
+
+
+class Failure(Struct, frozen=True, omit_defaults=True):
+    """Why a run failed, as callers and logs see it: no exception text, no payload.
+
+    Attributes:
+        node: The node that failed, empty where no node did.
+        group: The group whose worker saw it, empty where none did.
+        error: The exception's class name, empty where there was none.
+        detail: The exception's text; only where the operator turned that on.
+    """
+
+    kind: FailureKind
+    source: FailureSource
+    node: str = ""
+    group: str = ""
+    error: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        where = f" in node '{self.node}'" if self.node else ""
+        what = f" ({self.error})" if self.error else ""
+        return f"{self.kind}{where}, source {self.source}{what}"
+
+
+class HeadraceError(Exception):
+    """The root of the tree."""
+
+    code: ClassVar[str] = "headrace_error"
+
+
+class CompileError(HeadraceError):
+    """A pipe has mistakes.
+
+    Args:
+        pipe: The pipe's name.
+        mistakes: One rendered line a mistake, each with node, file and line.
+    """
+
+    code = "compile_failed"
+
+    def __init__(self, pipe: str, mistakes: tuple[str, ...]) -> None:
+        self.pipe = pipe
+        self.mistakes = mistakes
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        super().__init__("\n".join((f"pipe '{pipe}' has {count}:", *(f"  {line}" for line in mistakes))))
+
+
+class AppError(HeadraceError):
+    """A reference to an app cannot be followed."""
+
+    code = "app_not_loaded"
+
+    def __init__(self, reference: str, why: str) -> None:
+        self.reference = reference
+        super().__init__(f"cannot load '{reference}': {why}; give it as module:attribute, for example app:pipe")
+
+
+class SettingsError(HeadraceError):
+    """A setting is missing, malformed or insecure."""
+
+    code = "settings_invalid"
+
+    def __init__(self, setting: str, why: str) -> None:
+        self.setting = setting
+        super().__init__(f"setting '{setting}' {why}")
+
+
+class InvalidMessageError(HeadraceError):
+    """A payload does not fit its message type.
+
+    Args:
+        type_name: The message type's name.
+        why: The validator's words; the place in the payload, never its content.
+    """
+
+    code = "invalid_message"
+
+    def __init__(self, type_name: str, why: str) -> None:
+        self.type_name = type_name
+        self.why = why
+        super().__init__(f"invalid message for type '{type_name}': {why}")
+
+
+class EnvelopeError(HeadraceError):
+    """Bytes from a bus are no envelope of ours."""
+
+    code = "envelope_refused"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"envelope refused: {why}")
+
+
+class EnvelopeTooLargeError(EnvelopeError):
+    """An envelope is larger than the limit."""
+
+    code = "envelope_too_large"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+        super().__init__(f"{size_bytes} bytes, the limit is {limit_bytes} bytes")
+
+
+class SignatureError(EnvelopeError):
+    """An envelope's signature is missing, of an unknown key, or wrong."""
+
+    code = "signature_refused"
+
+
+class BusError(HeadraceError):
+    """The bus answered with an error."""
+
+    code = "bus_failed"
+
+
+class BusUnavailableError(BusError):
+    """The bus cannot be reached; what was asked may or may not have happened, so ask again."""
+
+    code = "bus_unavailable"
+
+    def __init__(self, address: str, why: str) -> None:
+        self.address = address
+        super().__init__(f"the bus at {address} cannot be reached: {why}")
+
+
+class UnknownRunError(HeadraceError):
+    """No run has this trace_id, or its result has outlived its time."""
+
+    code = "unknown_run"
+
+    def __init__(self, trace_id: str) -> None:
+        self.trace_id = trace_id
+        super().__init__(f"no run has trace_id '{trace_id}', or its result is kept no longer")
+
+
+class WaitTimeoutError(HeadraceError):
+    """A wait for a run's terminal event ran out; the run itself goes on."""
+
+    code = "wait_timeout"
+
+    def __init__(self, trace_id: str, waited_s: float) -> None:
+        self.trace_id = trace_id
+        self.waited_s = waited_s
+        super().__init__(f"no answer within {waited_s:g} s; the run goes on as trace_id '{trace_id}'")
+
+
+class RunError(HeadraceError):
+    """A run ended other than completed."""
+
+    code = "run_failed"
+
+    def __init__(self, trace_id: str, failure: Failure) -> None:
+        self.trace_id = trace_id
+        self.failure = failure
+        super().__init__(f"run '{trace_id}': {failure}")
+
+
+class RunFailedError(RunError):
+    """A run failed."""
+
+
+class RunCancelledError(RunError):
+    """A run was cancelled."""
+
+    code = "run_cancelled"
+
+
+class RunExpiredError(RunError):
+    """A run's deadline passed."""
+
+    code = "run_expired"

@@ -1,0 +1,94 @@
+"""What the decorators write down: nodes and the pipe, as declared, nothing checked yet."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Literal, TypedDict
+
+from headrace.graph.hints import Hints
+from headrace.graph.mistakes import Where
+from headrace.graph.options import Retry
+
+
+class NodeOptions(TypedDict, total=False):
+    """Options of `@pipe.node`.
+
+    Attributes:
+        group: The process group that runs the node where the placement does not say; "main" by default.
+        to: The node that all its outputs go to, whatever else takes their types.
+        name: Its name, the function's by default.
+        retry: How failures are tried again; a number is the calls in all.
+        timeout: Seconds for one call.
+        concurrency: Calls at a time in one process.
+        key: The field of its message by which work is ordered, or a function from the message to the key. Work of one
+            key runs one at a time. A constant key, for one lane of all work, is `key=lambda _: "all"`.
+        order: With `key`: the order of arrival at the node (default), or the order in which runs were submitted. With
+            "ingress" the key is taken from the entry message: the same field, or the same function applied to it.
+        terminal: Its outputs end the run whatever takes their types.
+        max_visits: How often one run may call it; some node of every cycle needs that.
+    """
+
+    group: str
+    to: str
+    name: str
+    retry: Retry | int
+    timeout: float
+    concurrency: int
+    key: str | Callable[[Any], object]
+    order: Literal["arrival", "ingress"]
+    terminal: bool
+    max_visits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A node as declared."""
+
+    function: Callable[..., Any]
+    options: NodeOptions
+    hints: Hints
+    where: Where
+
+    @property
+    def name(self) -> str:
+        """Its name in the graph."""
+        return self.where.node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipeDeclaration:
+    """A pipe as declared; the attributes that the plan has too mean the same there."""
+
+    name: str
+    entry: type[Any] | None
+    where: Where
+    nodes: tuple[Declaration, ...]
+    on_startup: tuple[Callable[[], Any], ...] = ()
+    on_shutdown: tuple[Callable[[], Any], ...] = ()
+    observers: tuple[Any, ...] = ()
+    providers: tuple[Any, ...] = ()
+
+
+def declare(function: Callable[..., Any], options: NodeOptions, frame: FrameType | None) -> Declaration:
+    """Write a node down; `frame` is where the decorator stands, whose local names annotations may use."""
+    source = inspect.unwrap(function)
+    name = options.get("name") or str(getattr(function, "__name__", type(function).__name__))
+    code = getattr(source, "__code__", None)
+    if code is not None:
+        where = Where(node=name, file=code.co_filename, line=code.co_firstlineno)
+    else:
+        where = place_of(frame, node=name)
+    return Declaration(function=function, options=options, hints=Hints(function, frame), where=where)
+
+
+def place_of(frame: FrameType | None, *, node: str = "") -> Where:
+    """Give the place where a frame stands."""
+    if frame is None:
+        return Where(node=node, file="<unknown>", line=0)
+    return Where(node=node, file=frame.f_code.co_filename, line=frame.f_lineno)
+
+
+def option_names() -> Mapping[str, Any]:
+    """Name the options of a node."""
+    return NodeOptions.__annotations__

@@ -1,0 +1,137 @@
+"""The frozen, compiled graph: what `Pipe.compile` gives and every later layer reads. No I/O, no clock.
+
+Everything that is looked up while messages flow is compiled here once: routes by emitting node and class, codecs by
+type name, keys of lanes. Nothing is rebuilt per message.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from headrace.graph.options import Retry
+from headrace.wire.codec import MessageCodec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A message parameter of a node: its name and the type it takes."""
+
+    name: str
+    type_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a message goes: a node, and which of its message parameters."""
+
+    node: str
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """How a keyed node orders its work.
+
+    Attributes:
+        key: The key as written, the field or the function; for people and the fingerprint.
+        key_of: The lane key of the node's own message.
+        ingress_key_of: The lane key of the run's entry message; None where order is by arrival.
+        state_param: The parameter that takes the key's state, None where the node keeps none.
+        state: Codec of the state's type; the type's no-argument call makes the first state. None as above.
+    """
+
+    order: Literal["arrival", "ingress"]
+    key_of: Callable[[Any], str]
+    ingress_key_of: Callable[[Any], str] | None = None
+    key: str = ""
+    state_param: str | None = None
+    state: MessageCodec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanNode:
+    """One node of the plan.
+
+    Attributes:
+        function: The user's function.
+        group: The process group that runs it.
+        file: Where it is written, for mistakes and logs.
+        line: As `file`; 1-based.
+        slots: Its message parameters; more than one make it an ALL join.
+        injected: Parameter name to the type that the container gives.
+        context_param: The parameter that takes the `Context`, None where it wants none.
+        is_async: An `async def`, or an asynchronous generator.
+        is_series: Yields its outputs, or is declared to return a list of them. None and the control words may still
+            stand in place of the list, or be among its elements.
+        sends_anywhere: Declared to return `To`: a message may go from here to any node.
+        outputs: Names of the declared output types.
+        routes: By class of an output, where it goes from here; an empty tuple marks a terminal output.
+        to: The explicit target of all its outputs, None where they go by type.
+        timeout_s: Seconds for one call, None for no bound.
+        concurrency: Calls at a time in one process, None for the worker's slots.
+        is_terminal: Its outputs end the run whatever consumes their types.
+        max_visits: Bound of the loop it closes, None where it is in none.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    group: str
+    file: str
+    line: int
+    slots: tuple[Slot, ...]
+    injected: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    context_param: str | None = None
+    is_async: bool = True
+    is_series: bool = False
+    sends_anywhere: bool = False
+    outputs: tuple[str, ...] = ()
+    routes: Mapping[type[Any], tuple[Route, ...]] = field(default_factory=dict[type[Any], tuple[Route, ...]])
+    to: str | None = None
+    retry: Retry | None = None
+    timeout_s: float | None = None
+    concurrency: int | None = None
+    is_terminal: bool = False
+    keyed: Keyed | None = None
+    max_visits: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionPlan:
+    """The compiled graph of one pipe.
+
+    Attributes:
+        version: Fingerprint of nodes, types, routes and placement: the same for the same code on every host.
+        nodes: Every node by name, in order of declaration; the node registry that targets are checked against.
+        codecs: By type name, every message type of the graph.
+        type_names: By class, its name in envelopes.
+        entry_type: Name of the type that a run starts from.
+        entry: Where the entry message goes.
+        consumers: By type name, every node that takes that type, subclasses' consumers included.
+        terminal_types: Names of the types that can be a run's result.
+        parents: By node, the nodes whose outputs can reach it in one step; one that returns `To` can reach all.
+        groups: By group, its nodes.
+        on_startup: Called without arguments when a process that runs nodes of the plan starts.
+        on_shutdown: Called when it stops, whatever happened.
+        observers: Told of kernel events.
+        providers: Dependency providers for injected parameters.
+    """
+
+    pipe: str
+    version: str
+    nodes: Mapping[str, PlanNode]
+    codecs: Mapping[str, MessageCodec]
+    type_names: Mapping[type[Any], str]
+    entry_type: str
+    entry: tuple[Route, ...]
+    consumers: Mapping[str, tuple[Route, ...]]
+    terminal_types: tuple[str, ...]
+    parents: Mapping[str, tuple[str, ...]]
+    groups: Mapping[str, tuple[str, ...]]
+    on_startup: tuple[Callable[[], Any], ...] = ()
+    on_shutdown: tuple[Callable[[], Any], ...] = ()
+    observers: tuple[Any, ...] = ()
+    providers: tuple[Any, ...] = ()
+
+    def stream(self, group: str) -> str:
+        """Name a group on a bus, where groups of several pipes may meet."""
+        return f"{self.pipe}.{group}"

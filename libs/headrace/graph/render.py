@@ -1,0 +1,104 @@
+"""A plan as people and tools read it: table rows, a Mermaid flowchart, plain JSON values. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.graph.message_types import type_name
+from headrace.graph.plan import ExecutionPlan, PlanNode
+
+END = "end of run"
+ANYWHERE = "any node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A node, in the columns of the table; many values are joined with commas."""
+
+    node: str
+    group: str
+    takes: str
+    gives: str
+    goes_to: str
+
+
+def as_table(plan: ExecutionPlan) -> list[Row]:
+    """Give a row a node, in order of declaration."""
+    return [
+        Row(
+            node=node.name,
+            group=node.group,
+            takes=" + ".join(slot.type_name for slot in node.slots),
+            gives=", ".join(node.outputs),
+            goes_to=", ".join(_destinations(node)),
+        )
+        for node in plan.nodes.values()
+    ]
+
+
+def as_mermaid(plan: ExecutionPlan) -> str:
+    """Draw a flowchart: a box a group, the entry, the end of the run, dotted arrows where a message leaves its group.
+
+    Targets of `To` are not drawn: they are known only when it is sent.
+    """
+    # ids are our own: a node may be named as a word of Mermaid, such as `end`
+    ids = {name: f"n{number}" for number, name in enumerate(plan.nodes)}
+    lines = ["flowchart LR", f'  entry(["{plan.entry_type}"])']
+    for number, (group, names) in enumerate(plan.groups.items()):
+        lines.append(f'  subgraph g{number}["{group}"]')
+        lines.extend(f'    {ids[name]}["{name}"]' for name in names)
+        lines.append("  end")
+    if plan.terminal_types:
+        lines.append(f'  done(["{END}"])')
+    lines.extend(f"  entry --> {ids[name]}" for name in dict.fromkeys(route.node for route in plan.entry))
+    for node in plan.nodes.values():
+        for target, types in _edges(node).items():
+            arrow = "-.->" if target and plan.nodes[target].group != node.group else "-->"
+            lines.append(f'  {ids[node.name]} {arrow}|"{", ".join(types)}"| {ids.get(target, "done")}')
+    return "\n".join((*lines, ""))
+
+
+def as_json(plan: ExecutionPlan) -> dict[str, Any]:
+    """Give the plan as values that are JSON, the schema of every message type included."""
+    return {
+        "pipe": plan.pipe,
+        "version": plan.version,
+        "entry_type": plan.entry_type,
+        "terminal_types": list(plan.terminal_types),
+        "groups": {group: list(nodes) for group, nodes in plan.groups.items()},
+        "nodes": [_node_as_json(node) for node in plan.nodes.values()],
+        "types": {name: codec.json_schema() for name, codec in plan.codecs.items()},
+    }
+
+
+def _node_as_json(node: PlanNode) -> dict[str, Any]:
+    keyed, retry = node.keyed, node.retry
+    return {
+        "name": node.name,
+        "group": node.group,
+        "takes": [{"parameter": slot.name, "type": slot.type_name} for slot in node.slots],
+        "gives": list(node.outputs),
+        "routes": {type_name(sent): [route.node for route in routes] for sent, routes in node.routes.items()},
+        "is_series": node.is_series,
+        "is_terminal": node.is_terminal,
+        "sends_anywhere": node.sends_anywhere,
+        "retry_attempts": retry.attempts if retry is not None else None,
+        "timeout_s": node.timeout_s,
+        "concurrency": node.concurrency,
+        "key": keyed.key if keyed is not None else None,
+        "order": keyed.order if keyed is not None else None,
+        "max_visits": node.max_visits,
+    }
+
+
+def _destinations(node: PlanNode) -> tuple[str, ...]:
+    named = tuple(target or END for target in _edges(node))
+    return (*named, ANYWHERE) if node.sends_anywhere else named
+
+
+def _edges(node: PlanNode) -> dict[str, list[str]]:
+    """Give the types that go to each node; to no node, the empty name, those that end the run."""
+    edges: dict[str, list[str]] = {}
+    for sent, routes in node.routes.items():
+        for target in dict.fromkeys(route.node for route in routes) or ("",):
+            edges.setdefault(target, []).append(type_name(sent))
+    return edges

@@ -1,0 +1,46 @@
+"""Injected parameters: dishka's containers behind the three scopes of a node call.
+
+APP lives as long as the process, REQUEST as long as a hop of a run in this process, STEP for one call. One instance a
+scope, asked for by interface or by class alike.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from dishka import AsyncContainer, Provider, Scope, make_async_container
+
+
+class Injector:
+    """The container of one process.
+
+    Args:
+        providers: dishka providers, the user's.
+    """
+
+    def __init__(self, providers: tuple[Provider, ...]) -> None:
+        self._app: AsyncContainer = make_async_container(*providers)
+
+    @asynccontextmanager
+    async def hop(self) -> AsyncIterator[AsyncContainer]:
+        """Open the REQUEST scope of a hop."""
+        async with self._app() as request:
+            yield request
+
+    async def aclose(self) -> None:
+        """Close the APP scope and what it holds."""
+        await self._app.close()
+
+
+@asynccontextmanager
+async def step(request: AsyncContainer, wanted: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    """Open the STEP scope of a call.
+
+    Args:
+        wanted: Parameter name to type.
+
+    Yields:
+        Parameter name to instance.
+    """
+    async with request(scope=Scope.STEP) as container:
+        yield {name: await container.get(kind) for name, kind in wanted.items()}

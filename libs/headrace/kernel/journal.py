@@ -1,0 +1,44 @@
+"""Classifies what went wrong in a node into the words of `errors.FailureKind` and `errors.FailureSource`."""
+
+from headrace.errors import Failure, FailureKind, FailureSource, InvalidMessageError
+
+_EXTERNAL: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError, OSError)
+
+
+class NodeTimeoutError(Exception):
+    """A node's call took longer than its `timeout`."""
+
+
+class NoRouteError(Exception):
+    """A node gave an output that its plan has no route for."""
+
+
+class TooManyVisitsError(Exception):
+    """A loop went round more often than its `max_visits`."""
+
+
+_TABLE: tuple[tuple[type[BaseException], FailureKind, FailureSource], ...] = (
+    (NodeTimeoutError, FailureKind.TIMEOUT, FailureSource.USER_CODE),
+    (NoRouteError, FailureKind.NO_ROUTE, FailureSource.USER_CODE),
+    (InvalidMessageError, FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE),
+)
+
+
+def classify(error: BaseException, *, node: str, group: str, shows_detail: bool) -> Failure:
+    """Make the failure of a node's call.
+
+    Args:
+        shows_detail: Whether the exception's text goes into the failure; it may hold payload, so it is off by default.
+    """
+    kind, source = _kind_and_source(error)
+    detail = str(error) if shows_detail else ""
+    return Failure(kind, source, node, group, type(error).__name__, detail)
+
+
+def _kind_and_source(error: BaseException) -> tuple[FailureKind, FailureSource]:
+    for error_type, kind, source in _TABLE:
+        if isinstance(error, error_type):
+            return kind, source
+    if isinstance(error, _EXTERNAL):
+        return FailureKind.STEP, FailureSource.EXTERNAL_DEP
+    return FailureKind.STEP, FailureSource.USER_CODE

@@ -1,0 +1,32 @@
+"""Dead letters: an item given up on, with why and where from. Pure."""
+
+import msgspec
+from msgspec import Struct
+
+from headrace.errors import Failure
+
+
+class DeadLetter(Struct, frozen=True, omit_defaults=True):
+    """An item given up on.
+
+    Attributes:
+        frames: The item as it stood in the stream, byte for byte, decodable or not.
+        trace_id: Its run; empty where the item could not be decoded.
+        attempt: Which call of the node failed for good.
+        deliveries: Times the item had been handed to a worker.
+        at_ms: Unix time in milliseconds.
+        plan: The plan version of the worker that gave up.
+    """
+
+    frames: tuple[bytes, ...]
+    group: str
+    failure: Failure
+    trace_id: str
+    attempt: int
+    deliveries: int
+    at_ms: int
+    plan: str
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(DeadLetter).decode

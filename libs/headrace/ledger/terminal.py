@@ -1,0 +1,86 @@
+"""Terminal blobs: how a result or a failure stands in a run's record and in its terminal event. Pure."""
+
+import msgspec
+from msgspec import Struct
+
+from headrace.errors import (
+    EnvelopeError,
+    Failure,
+    FailureKind,
+    FailureSource,
+    RunCancelledError,
+    RunError,
+    RunExpiredError,
+    RunFailedError,
+)
+from headrace.ledger.values import RunState, Terminal
+
+
+class Result(Struct, frozen=True, array_like=True):
+    """A run's result: the terminal output's type name and body; both empty where the run drained without one."""
+
+    type: str = ""
+    body: bytes = b""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_result = msgspec.msgpack.Decoder(Result).decode
+_decode_failure = msgspec.msgpack.Decoder(Failure).decode
+
+
+def completed(type_name: str, body: bytes) -> Terminal:
+    """Make the terminal of a run that completed with an output."""
+    return Terminal(RunState.COMPLETED, _encode(Result(type_name, body)))
+
+
+def ended(state: RunState, failure: Failure) -> Terminal:
+    """Make the terminal of a run that ended without a result."""
+    return Terminal(state, _encode(failure))
+
+
+def cancelled() -> Terminal:
+    """Make the terminal of a run that its caller cancelled."""
+    return ended(RunState.CANCELLED, Failure(FailureKind.CANCELLED, FailureSource.USER_CODE))
+
+
+STARVED = ended(RunState.FAILED, Failure(FailureKind.JOIN_STARVED, FailureSource.USER_CODE))
+"""The terminal of a run whose joins can no longer be fed."""
+
+_ERRORS: dict[RunState, type[RunError]] = {
+    RunState.FAILED: RunFailedError,
+    RunState.CANCELLED: RunCancelledError,
+    RunState.EXPIRED: RunExpiredError,
+}
+
+
+def result_of(terminal: Terminal) -> Result:
+    """Read the result of a completed run.
+
+    Raises:
+        EnvelopeError: The blob is not one of ours.
+    """
+    try:
+        return _decode_result(terminal.blob) if terminal.blob else Result()
+    except msgspec.MsgspecError as error:
+        raise EnvelopeError("a run's result cannot be decoded") from error
+
+
+def failure_of(terminal: Terminal) -> Failure:
+    """Read why a run ended without a result; raises as `result_of`."""
+    try:
+        return _decode_failure(terminal.blob)
+    except msgspec.MsgspecError as error:
+        raise EnvelopeError("a run's failure cannot be decoded") from error
+
+
+def raise_unless_completed(trace_id: str, terminal: Terminal) -> Result:
+    """Give the result of a completed run.
+
+    Raises:
+        RunFailedError, RunCancelledError, RunExpiredError: The run ended otherwise.
+        EnvelopeError: The blob is not one of ours.
+    """
+    error = _ERRORS.get(terminal.state)
+    if error is not None:
+        raise error(trace_id, failure_of(terminal))
+    return result_of(terminal)

@@ -1,0 +1,144 @@
+"""Waiters: callers in this process who wait for a run's terminal event, by trace_id.
+
+A process has one inbox on the bus; the reply coordinator puts the terminal events of its waiters there.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from headrace.bus.protocol import Bus
+from headrace.errors import BusError, UnknownRunError, WaitTimeoutError
+from headrace.ledger.values import Terminal, TerminalEvent
+
+_log = structlog.get_logger("headrace.reply")
+_READ_WAIT_S = 1.0  # bounds how long a stop waits for the read under way
+_READ_LIMIT = 512
+_RETRY_S = 0.2  # between reads while the bus is away
+_REMEMBERED = 4096  # answered trace_ids, by which a duplicate is told from a late reply
+
+
+class Waiters:
+    """The waiters of one process.
+
+    Args:
+        inbox: This process's name on the bus, unique among live processes.
+
+    Attributes:
+        counts: `replied`, `duplicate_terminal`, `late_reply_drop`, `timed_out`.
+        read_s: Loop time of the last completed read of the inbox.
+    """
+
+    def __init__(self, bus: Bus, inbox: str) -> None:
+        self._bus = bus
+        self.inbox = inbox
+        self.counts: Counter[str] = Counter()
+        self.read_s = 0.0
+        self._waiting: dict[str, set[asyncio.Future[Terminal]]] = {}
+        self._stopping = asyncio.Event()
+        self._answered: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Count the waits under way."""
+        return sum(map(len, self._waiting.values()))
+
+    async def run(self) -> None:
+        """Read the inbox until `stop`; waits still under way are then cancelled."""
+        self.read_s = asyncio.get_running_loop().time()
+        while not self._stopping.is_set():
+            try:
+                events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=_READ_WAIT_S)
+            except BusError as error:
+                _log.warning("inbox_unreadable", code=error.code)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            self.read_s = asyncio.get_running_loop().time()
+            for event in events:
+                self._resolve(event)
+        for futures in self._waiting.values():
+            for future in futures:
+                future.cancel()
+
+    def stop(self) -> None:
+        """Ask `run` to return after the read under way; idempotent, legal before start."""
+        self._stopping.set()
+
+    @asynccontextmanager
+    async def expect(self, trace_id: str) -> AsyncIterator[asyncio.Future[Terminal]]:
+        """Expect a run's terminal event, in this process; telling the bus is the caller's (`submit`, or `watch`).
+
+        Yields:
+            What the event will resolve.
+        """
+        future = self.register(trace_id)
+        try:
+            yield future
+        finally:
+            self.discard(trace_id, future)
+
+    def register(self, trace_id: str) -> asyncio.Future[Terminal]:
+        """Expect a run's terminal event until `discard`; for many runs at a time, otherwise use `expect`."""
+        future: asyncio.Future[Terminal] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(trace_id, set()).add(future)
+        return future
+
+    def discard(self, trace_id: str, future: asyncio.Future[Terminal]) -> None:
+        """Expect it no longer."""
+        futures = self._waiting.get(trace_id, set())
+        futures.discard(future)
+        if not futures:
+            self._waiting.pop(trace_id, None)
+
+    async def wait(self, trace_id: str, timeout_s: float) -> Terminal:
+        """Wait for a run that was started elsewhere, or whose first wait ran out.
+
+        Raises:
+            UnknownRunError: No run has this trace_id.
+            WaitTimeoutError: The wait ran out.
+        """
+        async with self.expect(trace_id) as future:
+            view = await self._bus.watch(trace_id, self.inbox)
+            if view is None:
+                raise UnknownRunError(trace_id)
+            return view.terminal or await self.result(trace_id, future, timeout_s)
+
+    async def result(self, trace_id: str, future: asyncio.Future[Terminal], timeout_s: float) -> Terminal:
+        """Wait for an expected event; when the wait runs out or is cancelled, the bus is told that nobody waits.
+
+        Raises:
+            WaitTimeoutError: The wait ran out; the run goes on.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            self.counts["timed_out"] += 1
+            await self._leave(trace_id, future)
+            raise WaitTimeoutError(trace_id, timeout_s) from None
+        except asyncio.CancelledError:
+            await asyncio.shield(self._leave(trace_id, future))
+            raise
+
+    async def _leave(self, trace_id: str, future: asyncio.Future[Terminal]) -> None:
+        if self._waiting.get(trace_id, set()) - {future}:
+            return
+        try:
+            await self._bus.unwatch(trace_id, self.inbox)
+        except BusError as error:  # the terminal event will find nobody, which is counted then
+            _log.warning("unwatch_failed", trace_id=trace_id, code=error.code)
+
+    def _resolve(self, event: TerminalEvent) -> None:
+        futures = self._waiting.pop(event.trace_id, None)
+        if futures is None:
+            self.counts["duplicate_terminal" if event.trace_id in self._answered else "late_reply_drop"] += 1
+            return
+        self.counts["replied"] += 1
+        self._answered[event.trace_id] = None
+        if len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
+        for future in futures:
+            if not future.done():
+                future.set_result(event.terminal)

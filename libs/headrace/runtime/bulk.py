@@ -1,0 +1,43 @@
+"""Bulk runs: many messages through a pipe as a stream, answers in input order, with a bounded number under way."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
+
+from headrace.ledger.values import Terminal
+from headrace.runtime.client import Client
+
+DEFAULT_WINDOW = 4096  # runs under way: enough to keep several groups' workers busy, a few MB of envelopes
+DEFAULT_BATCH = 256  # runs started in one round trip
+
+
+async def run_all(
+    client: Client, messages: Iterable[object], *, window: int = DEFAULT_WINDOW, batch: int = DEFAULT_BATCH
+) -> AsyncIterator[tuple[str, Terminal]]:
+    """Run every message and give the terminals in input order.
+
+    Args:
+        messages: Read only as fast as they are answered.
+        window: The most runs under way at a time.
+        batch: The most runs started in one round trip.
+
+    Yields:
+        trace_id and terminal of each message.
+
+    Raises:
+        BusUnavailableError: The bus is away.
+    """
+    source = iter(messages)
+    under_way: deque[tuple[str, asyncio.Future[Terminal]]] = deque()
+    is_exhausted = False
+    while under_way or not is_exhausted:
+        while not is_exhausted and len(under_way) + batch <= max(window, batch):
+            chunk = list(islice(source, batch))
+            is_exhausted = len(chunk) < batch
+            if chunk:
+                under_way.extend(await client.ask_all(chunk))
+        # refill while there is room rather than after each answer, so that starting stays batched
+        for _ in range(min(batch, len(under_way))):
+            trace_id, future = under_way.popleft()
+            yield trace_id, await future

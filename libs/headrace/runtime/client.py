@@ -1,0 +1,171 @@
+"""The client of a pipe: starts runs, waits for their answers, looks them up, cancels them.
+
+The gateway, the command line and tests all go through it, on every bus.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from headrace.bus.protocol import Bus
+from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.clock import Clock, SystemClock, random_bytes
+from headrace.kernel.outputs import Dispatcher, lane_of
+from headrace.ledger.terminal import raise_unless_completed
+from headrace.ledger.values import RunView, Submission, Terminal
+from headrace.reply.waiters import Waiters
+from headrace.wire.envelope import Envelope, Framing
+from headrace.wire.trace import choose_partition, trace_id
+
+_MS = 1000
+_ENTROPY_BYTES = 14
+DEFAULT_TIMEOUT_S = 30.0
+
+
+class Options(Struct, frozen=True):
+    """How one run is started.
+
+    Attributes:
+        timeout_s: Seconds until its deadline; 0 for none.
+        partition_key: Runs of one key share a partition; empty for any.
+        traceparent: The caller's W3C trace context.
+    """
+
+    timeout_s: float = 0.0
+    partition_key: str = ""
+    traceparent: str = ""
+
+
+_PLAIN = Options()
+
+
+class Client:
+    """Starts and watches the runs of one pipe.
+
+    Args:
+        waiters: The process's, which reads its inbox.
+        framing: Seals entry messages.
+        partitions: As the bus's.
+    """
+
+    def __init__(
+        self,
+        plan: ExecutionPlan,
+        bus: Bus,
+        waiters: Waiters,
+        *,
+        framing: Framing,
+        partitions: int = 1,
+        clock: Clock | None = None,
+    ) -> None:
+        self.plan = plan
+        self._bus = bus
+        self._waiters = waiters
+        self._partitions = partitions
+        self._clock = clock or SystemClock()
+        # an entry node is always reached over the bus, so no group is this dispatcher's own
+        self._dispatcher = Dispatcher(plan, "", framing.seal)
+        self._ticketed = tuple(
+            (node.name, node.keyed.ingress_key_of, plan.stream(node.group))
+            for node in plan.nodes.values()
+            if node.keyed is not None and node.keyed.ingress_key_of is not None
+        )
+
+    async def run(self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = _PLAIN) -> Any:  # noqa: ANN401 - the result's type is the pipe's
+        """Start a run and wait for its result.
+
+        Args:
+            timeout_s: Seconds to wait; the run itself goes on after them.
+
+        Returns:
+            The result message; None where the run completed without one.
+
+        Raises:
+            RunFailedError, RunCancelledError, RunExpiredError: The run ended otherwise.
+            WaitTimeoutError: The wait ran out.
+            BusUnavailableError: The bus is away.
+        """
+        trace, terminal = await self.ask(message, timeout_s=timeout_s, options=options)
+        return self.result(trace, terminal)
+
+    async def ask(
+        self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = _PLAIN
+    ) -> tuple[str, Terminal]:
+        """Start a run and wait for its terminal; gives its trace_id too. Raises as `run`, but for how the run ended."""
+        submission = self._submission(message, options, self._waiters.inbox)
+        async with self._waiters.expect(submission.trace_id) as future:
+            await self._bus.submit([submission])
+            return submission.trace_id, await self._waiters.result(submission.trace_id, future, timeout_s)
+
+    async def submit(self, message: object, options: Options = _PLAIN) -> str:
+        """Start a run without waiting; gives its trace_id.
+
+        Raises:
+            BusUnavailableError: The bus is away; the run may or may not have started.
+        """
+        submission = self._submission(message, options, "")
+        await self._bus.submit([submission])
+        return submission.trace_id
+
+    async def ask_all(
+        self, messages: Sequence[object], options: Options = _PLAIN
+    ) -> list[tuple[str, asyncio.Future[Terminal]]]:
+        """Start many runs in one round trip, in order.
+
+        Returns:
+            For each, its trace_id and what its terminal event will resolve. Cancelling that future ends the wait.
+
+        Raises:
+            BusUnavailableError: The bus is away; none is waited for, some may have started.
+        """
+        submissions = [self._submission(message, options, self._waiters.inbox) for message in messages]
+        expected = [(one.trace_id, self._waiters.register(one.trace_id)) for one in submissions]
+        try:
+            await self._bus.submit(submissions)
+        except BaseException:
+            for trace, future in expected:
+                self._waiters.discard(trace, future)
+            raise
+        return expected
+
+    async def wait(self, trace_id: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> Terminal:
+        """Wait for a run by its trace_id.
+
+        Raises:
+            UnknownRunError: No run has this trace_id.
+            WaitTimeoutError: The wait ran out.
+        """
+        return await self._waiters.wait(trace_id, timeout_s)
+
+    async def view(self, trace_id: str) -> RunView | None:
+        """Look a run up; None where it is unknown or forgotten."""
+        return await self._bus.view(trace_id)
+
+    def result(self, trace_id: str, terminal: Terminal) -> Any:  # noqa: ANN401 - the result's type is the pipe's
+        """Decode a run's result; None for an empty one. Raises as `run`, for how the run ended."""
+        result = raise_unless_completed(trace_id, terminal)
+        return self.plan.codecs[result.type].decode(result.body) if result.type else None
+
+    def _submission(self, message: object, options: Options, inbox: str) -> Submission:
+        key = options.partition_key.encode() or random_bytes(_ENTROPY_BYTES)
+        trace = trace_id(choose_partition(key, self._partitions), random_bytes(_ENTROPY_BYTES))
+        tickets = tuple(
+            (lane_of(self.plan.pipe, node, key_of(message)), group) for node, key_of, group in self._ticketed
+        )
+        headers = Envelope(
+            id=trace,
+            trace_id=trace,
+            pipe=self.plan.pipe,
+            node="",
+            slot="",
+            type=self.plan.entry_type,
+            body=b"",
+            plan=self.plan.version,
+            deadline_ms=int((self._clock.now() + options.timeout_s) * _MS) if options.timeout_s else 0,
+            tickets=tuple(lane for lane, _ in tickets),
+            traceparent=options.traceparent,
+        )
+        outputs = tuple(self._dispatcher.start(headers, message))
+        return Submission(trace, self.plan.pipe, self.plan.version, outputs, tickets, inbox)

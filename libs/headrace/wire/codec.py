@@ -1,0 +1,109 @@
+"""The message codec: values of one message type to bytes and back, validated on decode. Pure.
+
+Messages are `msgspec.Struct`, pydantic models or dataclasses. In an envelope they are msgpack, a pydantic model is
+the JSON that it writes itself, so that its own serialisers and strict types hold; at the rim (command line, HTTP) all
+are JSON.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from headrace.errors import InvalidMessageError
+
+_SHOWN_MISTAKES = 3  # of a pydantic validation: enough to act on, bounded in a log
+
+
+def is_message_type(candidate: object) -> bool:
+    """Tell whether a class can be a message: Struct, pydantic model or dataclass."""
+    if not isinstance(candidate, type):
+        return False
+    return issubclass(candidate, msgspec.Struct | BaseModel) or dataclasses.is_dataclass(candidate)
+
+
+class MessageCodec:
+    """Encodes and decodes one message type.
+
+    Args:
+        message_type: The class; `is_message_type` holds.
+        name: Its name in errors and envelopes.
+
+    Raises:
+        TypeError: A field's type has no form on the wire.
+    """
+
+    def __init__(self, message_type: type[Any], name: str) -> None:
+        self.message_type = message_type
+        self.name = name
+        self._to_body: Callable[[Any], bytes]
+        self._to_json: Callable[[Any], bytes]
+        self._from_body: Callable[[Any], Any]
+        self._from_json: Callable[[Any], Any]
+        if issubclass(message_type, BaseModel):
+            self._to_body = self._to_json = _model_to_json
+            self._from_json = message_type.model_validate_json
+            self._from_body = lambda body: message_type.model_validate_json(bytes(body))
+        else:
+            self._to_body = msgspec.msgpack.Encoder().encode
+            self._to_json = msgspec.json.Encoder().encode
+            self._from_body = msgspec.msgpack.Decoder(message_type).decode
+            self._from_json = msgspec.json.Decoder(message_type).decode
+
+    def encode(self, message: object) -> bytes:
+        """Encode to an envelope's body.
+
+        Raises:
+            InvalidMessageError: A field holds a value that cannot be encoded.
+        """
+        return self._encoded(message, self._to_body)
+
+    def decode(self, body: bytes | memoryview) -> Any:  # noqa: ANN401 - the codec is where typed values begin
+        """Decode and validate an envelope's body.
+
+        Raises:
+            InvalidMessageError: The bytes are malformed, or do not fit the type.
+        """
+        return self._decoded(body, self._from_body)
+
+    def to_json(self, message: object) -> bytes:
+        """Encode to JSON; raises as `encode`."""
+        return self._encoded(message, self._to_json)
+
+    def from_json(self, text: bytes) -> Any:  # noqa: ANN401 - the codec is where typed values begin
+        """Decode and validate JSON; raises as `decode`."""
+        return self._decoded(text, self._from_json)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Describe the type's JSON form as JSON Schema 2020-12."""
+        if issubclass(self.message_type, BaseModel):
+            return self.message_type.model_json_schema()
+        return msgspec.json.schema(self.message_type)
+
+    def _encoded(self, message: object, encode: Callable[[Any], bytes]) -> bytes:
+        try:
+            return encode(message)
+        except (TypeError, ValueError, OverflowError, PydanticSerializationError) as error:
+            raise InvalidMessageError(self.name, "a field holds a value that cannot be encoded") from error
+
+    def _decoded(self, data: bytes | memoryview, decode: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - as decode
+        try:
+            return decode(data)
+        except ValidationError as error:
+            raise InvalidMessageError(self.name, _describe(error)) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InvalidMessageError(self.name, str(error)) from error
+
+
+def _model_to_json(message: BaseModel) -> bytes:
+    return message.model_dump_json().encode()
+
+
+def _describe(error: ValidationError) -> str:
+    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+    shown = [f"{'.'.join(map(str, mistake['loc'])) or 'message'}: {mistake['msg']}" for mistake in mistakes]
+    more = len(shown) - _SHOWN_MISTAKES
+    return "; ".join((*shown[:_SHOWN_MISTAKES], *((f"and {more} more",) if more > 0 else ())))

@@ -1,0 +1,35 @@
+"""Trace ids: the name of a run, which also says the partition its keys live in. Pure: randomness comes in."""
+
+from zlib import crc32
+
+MAX_PARTITIONS = 0x10000
+_PARTITION_DIGITS = 4
+_TRACE_DIGITS = 32
+
+
+def trace_id(partition: int, entropy: bytes) -> str:
+    """Make a trace id.
+
+    Args:
+        partition: Where the run's keys live, 0 to 65,535.
+        entropy: 14 random bytes.
+
+    Returns:
+        32 lowercase hexadecimal digits, the form of a W3C trace-id; the first four are the partition.
+    """
+    return f"{partition:04x}{entropy.hex()}"
+
+
+def partition_of(trace_id: str) -> int:
+    """Read the partition out of a trace id that `is_trace_id`."""
+    return int(trace_id[:_PARTITION_DIGITS], 16)
+
+
+def is_trace_id(text: str) -> bool:
+    """Tell whether a text from outside has the form of a trace id."""
+    return len(text) == _TRACE_DIGITS and all(digit in "0123456789abcdef" for digit in text)
+
+
+def choose_partition(key: bytes, partitions: int) -> int:
+    """Choose the partition of a partition key: the same for the same key and number of partitions, on every host."""
+    return crc32(key) % partitions

@@ -1,0 +1,71 @@
+"""Options of a node: each one out of its bounds is a mistake."""
+
+# The nodes here are read, never called, so their bodies are empty.
+# mypy: disable-error-code="empty-body"
+
+import pytest
+from msgspec import Struct
+from tests.headrace.graph.compiled import mistakes_of
+
+from headrace.graph.declaration import NodeOptions
+from headrace.graph.options import Retry
+from headrace.graph.pipe import Pipe
+
+
+class Order(Struct):
+    number: int
+
+
+class Priced(Struct):
+    number: int
+
+
+COUNT = "must be a whole number of at least 1"
+SECONDS = "must be a number of seconds of at least 0"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"timeout": 0}, "timeout=0 must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout=nan must be a number of seconds above 0"),
+        ({"timeout": "5"}, "timeout=5 must be a number of seconds above 0"),
+        ({"concurrency": 0}, f"concurrency=0 {COUNT}"),
+        ({"concurrency": 1.5}, f"concurrency=1.5 {COUNT}"),
+        ({"max_visits": -1}, f"max_visits=-1 {COUNT}"),
+        ({"retry": 0}, f"retry.attempts=0 {COUNT}"),
+        ({"retry": "often"}, "retry=often must be a Retry, or the number of calls in all"),
+        ({"retry": Retry(backoff=-1)}, f"retry.backoff=-1 {SECONDS}"),
+        ({"retry": Retry(max_backoff=-1)}, f"retry.max_backoff=-1 {SECONDS}"),
+        ({"retry": Retry(jitter=2)}, "retry.jitter=2 must be a fraction from 0 to 1"),
+        ({"retry": Retry(on=(int,))}, "retry.on=a tuple must be a tuple of exception types"),  # type: ignore[arg-type]
+        ({"retry": Retry(after=1)}, "retry.after=1 must be left out here; a node returns Retry(after=...)"),
+        ({"group": "Main"}, "group name 'Main' does not match [a-z][a-z0-9_-]{0,62}"),
+        ({"name": "a b"}, "node name 'a b' does not match [A-Za-z_][A-Za-z0-9_-]{0,62}"),
+        ({"to": print}, "to=a builtin_function_or_method must be the name of a node"),
+        ({"terminal": "yes"}, "terminal=yes must be True or False"),
+        ({"key": 5}, "key=5 must be a field's name, or a function"),
+        ({"key": "number", "order": "random"}, "order=random must be 'arrival' or 'ingress'"),
+        ({"order": "ingress"}, "order= is the order within a key; give key="),
+        ({"gruop": "main"}, "'gruop' is no option of a node; did you mean 'group'?"),
+        ({"to": "price", "terminal": True}, "to='price' and terminal=True contradict each other; keep one"),
+    ],
+)
+def test_an_option_out_of_bounds_is_a_mistake(options: NodeOptions, expected: str) -> None:
+    pipe = Pipe("orders")
+
+    @pipe.node(**options)
+    def price(order: Order) -> Priced: ...
+
+    assert f"node '{options.get('name', 'price')}': {expected}" in mistakes_of(pipe)
+
+
+@pytest.mark.parametrize("options", [{"to": "price"}, {"terminal": True}])
+def test_an_option_for_outputs_needs_outputs(options: NodeOptions) -> None:
+    pipe = Pipe("orders")
+
+    @pipe.node(**options)
+    def price(order: Order) -> None: ...
+
+    (option,) = options
+    assert mistakes_of(pipe) == [f"node 'price': {option}= has nothing to act on: the return declares no message"]
