@@ -1,10 +1,11 @@
 # Every target does its own set-up: a virtual environment in .venv, made once and again when pyproject.toml has changed.
-# PYTHON=python3.12 chooses the interpreter, PYTEST_ARGS="-k reply" narrows a test run.
+# The versions are those of requirements.lock. PYTHON=python3.12 chooses the interpreter, PYTEST_ARGS="-k reply" narrows a
+# test run.
 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check format test docker-test clean
+.PHONY: help setup demo check format test docker-test lock clean
 .NOTPARALLEL:
 
 help:
@@ -13,11 +14,12 @@ help:
 	@echo "make docker-test  the tests that build the images and run compose"
 	@echo "make check        format, lint, import contracts, types"
 	@echo "make format       put the code into its format"
+	@echo "make lock         renew requirements.lock: the newest versions that pyproject.toml allows"
 	@echo "make clean        delete what the other targets made"
 
 setup: $(READY)
 
-$(READY): pyproject.toml .ci/venv
+$(READY): pyproject.toml requirements.lock .ci/venv
 	@PYTHON="$(PYTHON)" sh .ci/venv
 
 demo: $(READY)
@@ -39,6 +41,11 @@ test: $(READY)
 
 docker-test: $(READY)
 	$(BIN)/pytest -m docker $(PYTEST_ARGS)
+
+# Constraints for pip, in .ci/venv and in the images: what is tested is what is shipped.
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cli]' --group dev
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

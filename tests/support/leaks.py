@@ -45,7 +45,7 @@ def _is_leak(client: Redis, key: str, allow: Collection[str]) -> bool:
         return client.xlen(key) != 0
     if kind == "lane":
         fields = {str(name) for name in client.hkeys(key)}
-        return "state" not in fields or "busy" in fields or any(name.startswith("p") for name in fields)
+        return "state" not in fields or any(name.startswith("p") for name in fields)
     return True
 
 

@@ -13,7 +13,7 @@ from docker.errors import DockerException  # type: ignore[import-untyped]  # com
 from requests.exceptions import RequestException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
-from tests.support.redis_server import BINARY, RedisServer, answers
+from tests.support.redis_server import BINARY, IN_MEMORY, RedisServer, answers
 
 from headrace.testing.wait import wait_until_sync
 
@@ -65,7 +65,8 @@ def _in_a_container(stack: ExitStack) -> str | None:
         return None
     testcontainers_config.ryuk_disabled = True  # a second image to pull, to do what the exit stack does
     container = DockerContainer(IMAGE).with_exposed_ports(PORT)
-    container.with_command(["redis-server", "--save", "", "--appendonly", "no"])
+    # Protected mode would refuse whoever comes from outside the container, which is where the tests are.
+    container.with_command(["redis-server", *IN_MEMORY, "--protected-mode", "no"])
     try:
         stack.enter_context(container)
         url = f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(PORT)}/0"

@@ -56,6 +56,10 @@ class Work(Protocol):
         """Count the entries that wait or are in flight."""
         ...
 
+    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
+        """Look at the group's dead letters, oldest first; they stay."""
+        ...
+
 
 class Ingress(Protocol):
     """What whoever starts runs and asks for them needs of a bus."""

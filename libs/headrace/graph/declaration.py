@@ -73,7 +73,7 @@ class PipeDeclaration:
 def declare(function: Callable[..., Any], options: NodeOptions, frame: FrameType | None) -> Declaration:
     """Write a node down; `frame` is where the decorator stands, whose local names annotations may use."""
     source = inspect.unwrap(function)
-    name = options.get("name") or str(getattr(function, "__name__", type(function).__name__))
+    name = str(options.get("name") or getattr(function, "__name__", type(function).__name__))
     code = getattr(source, "__code__", None)
     if code is not None:
         where = Where(node=name, file=code.co_filename, line=code.co_firstlineno)

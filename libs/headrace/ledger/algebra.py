@@ -56,7 +56,6 @@ def commit(ledger: Ledger, commit: Commit, starved: Terminal) -> tuple[list[Answ
     answers = [_settle(ledger, commit, settled, starved, effects) for settled in commit.settled]
     if commit.lane:
         lane = ledger.lanes[commit.lane]
-        lane.busy = False
         if commit.state is not None:
             lane.state = commit.state
         for item in commit.rest:

@@ -33,10 +33,11 @@ def give_back(ledger: Ledger, lane_id: str, ticket: int, effects: list[Effect]) 
 
 
 def pump(ledger: Ledger, lane_id: str, effects: list[Effect], limit: int = 0) -> None:
-    """Hand out the lane's head, and what stands ready right behind it, as one entry; or forget an empty lane."""
+    """Hand out the lane's head, and what stands ready right behind it, as one entry; or forget an empty lane.
+
+    What has been handed out keeps its ticket until it is settled, so nothing behind it can be the head.
+    """
     lane = ledger.lanes[lane_id]
-    if lane.busy:
-        return
     if not lane.tickets:
         if lane.state is None:
             del ledger.lanes[lane_id]
@@ -47,5 +48,4 @@ def pump(ledger: Ledger, lane_id: str, effects: list[Effect], limit: int = 0) ->
             break
         items.append(lane.parked.pop(ticket))
     if items:
-        lane.busy = True
         effects.append(Append(lane.group, Entry(tuple(items), lane_id, lane.state)))

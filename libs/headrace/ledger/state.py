@@ -41,9 +41,8 @@ class Lane:
     Attributes:
         group: The group that its entries go to.
         last_ticket: The last one given out.
-        tickets: Those not finished, ascending: insertion order is ticket order.
+        tickets: Those not settled, ascending: insertion order is ticket order. What is in the stream is among them.
         parked: The items that are here, by ticket.
-        busy: Whether an entry of it is in the stream.
         state: As its last commit saved it; None before the first.
     """
 
@@ -51,7 +50,6 @@ class Lane:
     last_ticket: int = 0
     tickets: dict[int, None] = field(default_factory=dict[int, None])
     parked: dict[int, Item] = field(default_factory=dict[int, Item])
-    busy: bool = False
     state: bytes | None = None
 
 

@@ -30,6 +30,8 @@ class Waiters:
     Attributes:
         counts: `replied`, `duplicate_terminal`, `late_reply_drop`, `timed_out`.
         read_s: Loop time of the last completed read of the inbox.
+        turn_s: Loop time of the last turn of the reader, whose read may have failed: when it stops moving, the reader
+            is dead, while `read_s` stops with the bus, too.
     """
 
     def __init__(self, bus: Bus, inbox: str) -> None:
@@ -37,6 +39,7 @@ class Waiters:
         self.inbox = inbox
         self.counts: Counter[str] = Counter()
         self.read_s = 0.0
+        self.turn_s = 0.0
         self._waiting: dict[str, set[asyncio.Future[Terminal]]] = {}
         self._stopping = asyncio.Event()
         self._answered: OrderedDict[str, None] = OrderedDict()
@@ -47,8 +50,9 @@ class Waiters:
 
     async def run(self) -> None:
         """Read the inbox until `stop`; waits still under way are then cancelled."""
-        self.read_s = asyncio.get_running_loop().time()
+        self.read_s = self.turn_s = asyncio.get_running_loop().time()
         while not self._stopping.is_set():
+            self.turn_s = asyncio.get_running_loop().time()
             try:
                 events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=_READ_WAIT_S)
             except BusError as error:

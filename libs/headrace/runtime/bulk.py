@@ -18,12 +18,13 @@ async def run_all(
     """Run every message and give the terminals in input order.
 
     Args:
-        messages: Read only as fast as they are answered.
+        messages: Read only as fast as they are answered. A terminal among them stands for one that could not be read,
+            and is its answer.
         window: The most runs under way at a time.
         batch: The most runs started in one round trip.
 
     Yields:
-        trace_id and terminal of each message.
+        trace_id and terminal of each message; the trace_id is empty where no run was started.
 
     Raises:
         BusUnavailableError: The bus is away.

@@ -10,12 +10,14 @@ from typing import Any
 from msgspec import Struct
 
 from headrace.bus.protocol import Bus
+from headrace.errors import EnvelopeError, EnvelopeTooLargeError, Failure, FailureKind, FailureSource, InvalidMessageError
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.kernel.outputs import Dispatcher, lane_of
-from headrace.ledger.terminal import raise_unless_completed
-from headrace.ledger.values import RunView, Submission, Terminal
+from headrace.ledger.terminal import ended, raise_unless_completed
+from headrace.ledger.values import RunState, RunView, Submission, Terminal
 from headrace.reply.waiters import Waiters
+from headrace.wire.codec import MessageCodec
 from headrace.wire.envelope import Envelope, Framing
 from headrace.wire.trace import choose_partition, trace_id
 
@@ -114,14 +116,22 @@ class Client:
     ) -> list[tuple[str, asyncio.Future[Terminal]]]:
         """Start many runs in one round trip, in order.
 
+        Args:
+            messages: A terminal among them stands for one that could not be read.
+
         Returns:
-            For each, its trace_id and what its terminal event will resolve. Cancelling that future ends the wait.
+            For each, its trace_id and what its terminal event will resolve. Cancelling that future ends the wait. One
+            that cannot be sent spoils no other: it has failed already, with an empty trace_id.
 
         Raises:
             BusUnavailableError: The bus is away; none is waited for, some may have started.
         """
-        submissions = [self._submission(message, options, self._waiters.inbox) for message in messages]
-        expected = [(one.trace_id, self._waiters.register(one.trace_id)) for one in submissions]
+        prepared = [self._prepared(message, options) for message in messages]
+        submissions = [one for one in prepared if isinstance(one, Submission)]
+        expected = [
+            (one.trace_id, self._waiters.register(one.trace_id)) if isinstance(one, Submission) else ("", _known(one))
+            for one in prepared
+        ]
         try:
             await self._bus.submit(submissions)
         except BaseException:
@@ -144,9 +154,35 @@ class Client:
         return await self._bus.view(trace_id)
 
     def result(self, trace_id: str, terminal: Terminal) -> Any:  # noqa: ANN401 - the result's type is the pipe's
-        """Decode a run's result; None for an empty one. Raises as `run`, for how the run ended."""
+        """Decode a run's result; None for an empty one. Raises as `run`, for how the run ended.
+
+        Raises:
+            EnvelopeError: The result is of a type that this process's plan does not have.
+        """
         result = raise_unless_completed(trace_id, terminal)
-        return self.plan.codecs[result.type].decode(result.body) if result.type else None
+        return self._codec(result.type).decode(result.body) if result.type else None
+
+    def result_json(self, trace_id: str, terminal: Terminal) -> bytes | None:
+        """Give a run's result as JSON; else as `result`."""
+        result = raise_unless_completed(trace_id, terminal)
+        if not result.type:
+            return None
+        codec = self._codec(result.type)
+        return codec.to_json(codec.decode(result.body))
+
+    def _codec(self, type_name: str) -> MessageCodec:
+        codec = self.plan.codecs.get(type_name)
+        if codec is None:
+            raise EnvelopeError(f"the result is of type '{type_name}', which this plan of '{self.plan.pipe}' has not")
+        return codec
+
+    def _prepared(self, message: object, options: Options) -> Submission | Terminal:
+        if isinstance(message, Terminal):
+            return message
+        try:
+            return self._submission(message, options, self._waiters.inbox)
+        except (InvalidMessageError, EnvelopeTooLargeError) as error:
+            return unreadable(str(error))
 
     def _submission(self, message: object, options: Options, inbox: str) -> Submission:
         key = options.partition_key.encode() or random_bytes(_ENTROPY_BYTES)
@@ -169,3 +205,14 @@ class Client:
         )
         outputs = tuple(self._dispatcher.start(headers, message))
         return Submission(trace, self.plan.pipe, self.plan.version, outputs, tickets, inbox)
+
+
+def unreadable(why: str) -> Terminal:
+    """Make the terminal that stands for a message which could not be read or sent."""
+    return ended(RunState.FAILED, Failure(FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, detail=why))
+
+
+def _known(terminal: Terminal) -> asyncio.Future[Terminal]:
+    future: asyncio.Future[Terminal] = asyncio.get_running_loop().create_future()
+    future.set_result(terminal)
+    return future

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 
 class Verdict(NamedTuple):
@@ -90,9 +90,9 @@ def read_fields(text: str) -> dict[str, str]:
         return {}
     if not isinstance(found, dict) or "NaN" in text.replace('"$NaN"', ""):  # json.loads takes a bare NaN
         return {}
-    fields: dict[str, Any] = found
+    fields = cast("dict[str, object]", found)
     wanted = ("id", "customer_id", "load_amount", "time")
-    return {name: fields[name] for name in wanted if isinstance(fields.get(name), str)}
+    return {name: value for name in wanted if isinstance(value := fields.get(name), str)}
 
 
 def read_amount(text: str) -> Fraction | None:

@@ -79,6 +79,9 @@ class MemoryBus:
     async def backlog(self, group: str) -> int:
         return len(self._streams[group])
 
+    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
+        return self._dead[group][:limit]
+
     async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
         self._forget_old_runs()
         return [self._submit(submission) for submission in submissions]

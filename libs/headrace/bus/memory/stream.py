@@ -42,8 +42,8 @@ class MemoryStream:
     def claim(self, consumer: str, limit: int, idle_s: float, now_s: float) -> list[Delivery]:
         """Hand out again what has been idle for so long."""
         stale = [entry_id for entry_id, lease in self._leases.items() if now_s - lease.since_s >= idle_s][:limit]
-        for entry_id in stale:
-            self._leases[entry_id] = _Lease(consumer, self._leases[entry_id].deliveries + 1, now_s)
+        for entry_id in stale:  # taken out and put in last, so that claims come round to every entry
+            self._leases[entry_id] = _Lease(consumer, self._leases.pop(entry_id).deliveries + 1, now_s)
         return [self._delivery(entry_id) for entry_id in stale]
 
     def extend(self, consumer: str, delivery: Delivery, now_s: float) -> bool:

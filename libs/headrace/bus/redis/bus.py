@@ -125,6 +125,14 @@ class RedisBus:
         async with self._connections.errors():
             return sum([await self._connections.commands.xlen(keys.stream(group)) for keys in self._keys])
 
+    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
+        letters: list[bytes] = []
+        async with self._connections.errors():
+            for keys in self._keys:
+                entries = await self._connections.commands.xrange(keys.dead(group), count=limit - len(letters) or None)
+                letters += [fields[b"letter"] for _, fields in entries][: limit - len(letters)]
+        return letters
+
     async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
         is_new = [False] * len(submissions)
         for partition, positions in _by_partition(submissions, lambda one: partition_of(one.trace_id)).items():

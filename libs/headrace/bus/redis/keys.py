@@ -9,7 +9,7 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `scheduled:<group>` | sorted set | items by the millisecond they are due | never; promotion removes |
 | `run:<trace_id>` | hash | the run's record | after the retention, from when the run ended and drained |
 | `joins:<trace_id>` | hash | arrivals that wait at the run's joins | deleted with the run's end |
-| `lane:<lane>` | hash | a lane: last ticket, busy, state, parked items | deleted when empty and without state |
+| `lane:<lane>` | hash | a lane: last ticket, state, parked items | deleted when empty and without state |
 | `tickets:<lane>` | sorted set | the lane's unfinished tickets | as its lane |
 | `replies` | stream | terminal events, with one consumer group `coordinators` | never; delivery deletes |
 | `waiters` | hash | inboxes by trace_id | never; delivery removes |

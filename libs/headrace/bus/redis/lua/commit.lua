@@ -15,7 +15,6 @@ local env = {
 }
 
 local function close_lane(own, has_state, state, limit, rest)
-  redis.call('HDEL', own.key, 'busy')
   if has_state then redis.call('HSET', own.key, 'state', state) end
   for _, item in ipairs(rest) do redis.call('HSET', own.key, 'p' .. item[1], item[2]) end
   pump(own, limit > 0 and limit or env.batch)

@@ -1,6 +1,6 @@
 -- pump(lane, limit): hands out the lane's head, and what stands ready right behind it, as one entry; or forgets an empty lane.
+-- What has been handed out keeps its ticket until it is settled, so nothing behind it can be the head.
 local function pump(lane, limit)
-  if redis.call('HEXISTS', lane.key, 'busy') == 1 then return end
   local tickets = redis.call('ZRANGE', lane.tickets, 0, limit - 1)
   if #tickets == 0 then
     if redis.call('HEXISTS', lane.key, 'state') == 0 then redis.call('DEL', lane.key) end
@@ -23,6 +23,5 @@ local function pump(lane, limit)
     entry[#entry + 1] = state
   end
   redis.call('HDEL', lane.key, unpack(parked))
-  redis.call('HSET', lane.key, 'busy', 1)
   redis.call('XADD', lane.stream, '*', unpack(entry))
 end

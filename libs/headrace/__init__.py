@@ -1,0 +1,66 @@
+"""Headrace: pipelines of typed functions, run in one process or as services over Redis Streams, one answer a run.
+
+This is the facade for users. Inside the library everything is imported from the module that defines it.
+"""
+
+from headrace.errors import (
+    BusError,
+    BusUnavailableError,
+    CompileError,
+    Failure,
+    FailureKind,
+    FailureSource,
+    HeadraceError,
+    InvalidMessageError,
+    RunCancelledError,
+    RunError,
+    RunExpiredError,
+    RunFailedError,
+    UnknownRunError,
+    WaitTimeoutError,
+)
+from headrace.graph.options import Drop, Inject, Retry, State, To
+from headrace.graph.pipe import Pipe
+from headrace.graph.placement import Placement
+from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.context import Context
+from headrace.kernel.events import Emitted, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer
+from headrace.kernel.runner import AsyncRunner, SyncRunner
+from headrace.runtime.client import Client
+from headrace.runtime.local import local
+
+__all__ = [
+    "AsyncRunner",
+    "BusError",
+    "BusUnavailableError",
+    "Client",
+    "CompileError",
+    "Context",
+    "Drop",
+    "Emitted",
+    "ExecutionPlan",
+    "Failure",
+    "FailureKind",
+    "FailureSource",
+    "HeadraceError",
+    "Inject",
+    "InvalidMessageError",
+    "KernelEvent",
+    "local",
+    "NodeEnded",
+    "NodeFailed",
+    "NodeStarted",
+    "Observer",
+    "Pipe",
+    "Placement",
+    "Retry",
+    "RunCancelledError",
+    "RunError",
+    "RunExpiredError",
+    "RunFailedError",
+    "State",
+    "SyncRunner",
+    "To",
+    "UnknownRunError",
+    "WaitTimeoutError",
+]

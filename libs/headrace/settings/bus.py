@@ -1,0 +1,74 @@
+"""Settings of the bus, and the bus and the framing that they describe."""
+
+import base64
+import binascii
+
+from pydantic import Field, SecretStr
+
+from headrace.bus.redis.bus import DEFAULT_NAMESPACE, RedisBus
+from headrace.errors import SettingsError
+from headrace.settings.sources import Settings
+from headrace.wire.envelope import DEFAULT_MAX_FRAME_BYTES, Framing
+from headrace.wire.signing import Keyring
+from headrace.wire.trace import MAX_PARTITIONS
+
+MEMORY = "memory://"
+_KEYS_FORM = "is not of the form id:base64[,id:base64...]"
+
+
+class BusSettings(Settings):
+    """Settings of whatever speaks to the bus; alike for all processes of a deployment."""
+
+    bus_url: str = Field(
+        MEMORY, repr=False, description="Where the bus is: redis://, rediss:// or unix://; memory:// is one process."
+    )
+    namespace: str = Field(
+        DEFAULT_NAMESPACE,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+        description="Sets deployments that share a server apart.",
+    )
+    partitions: int = Field(1, ge=1, le=MAX_PARTITIONS, description="Over how many hash tags runs are spread.")
+    retention_s: float = Field(3600.0, gt=0, description="Seconds that the record of an ended run is kept.")
+    signing_keys: SecretStr | None = Field(
+        None, description="Keys that sign envelopes, id:base64[,id:base64...]; the first signs, all verify."
+    )
+    max_frame_bytes: int = Field(DEFAULT_MAX_FRAME_BYTES, ge=1024, description="The largest envelope sent or taken.")
+
+
+def open_bus(settings: BusSettings) -> RedisBus:
+    """Make the bus; it connects when it is first asked.
+
+    Raises:
+        SettingsError: The address is no Redis.
+    """
+    if settings.bus_url.startswith(MEMORY):
+        raise SettingsError("bus_url", f"is {MEMORY}, which ends with its process; give redis://HOST:PORT")
+    return RedisBus(
+        settings.bus_url,
+        namespace=settings.namespace,
+        partitions=settings.partitions,
+        retention_s=settings.retention_s,
+    )
+
+
+def framing(settings: BusSettings) -> Framing:
+    """Make the framing: signed where there are keys.
+
+    Raises:
+        SettingsError: The keys are malformed or too short.
+    """
+    keyring = _keyring(settings.signing_keys.get_secret_value()) if settings.signing_keys else None
+    return Framing(keyring, max_frame_bytes=settings.max_frame_bytes)
+
+
+def _keyring(text: str) -> Keyring:
+    secrets: dict[str, bytes] = {}
+    for part in text.split(","):
+        key_id, colon, encoded = part.strip().partition(":")
+        if not colon or key_id in secrets:
+            raise SettingsError("signing_keys", f"names key '{key_id}' twice" if colon else _KEYS_FORM)
+        try:
+            secrets[key_id] = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            raise SettingsError("signing_keys", _KEYS_FORM) from None
+    return Keyring(secrets, next(iter(secrets)))

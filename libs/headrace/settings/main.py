@@ -1,0 +1,55 @@
+"""What the main functions of the services have in common: settings, logging, exit codes."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from headrace.errors import AppError, CompileError, HeadraceError, SettingsError
+from headrace.settings.flags import parse_settings
+from headrace.settings.logs import set_up_logging
+from headrace.settings.services import ServiceSettings
+
+S = TypeVar("S", bound=ServiceSettings)
+
+EXIT_FAILED = 1
+EXIT_MISTAKE = 2  # what was asked for cannot be: the same again would end the same
+_MISTAKES = (SettingsError, AppError, CompileError)
+_log = structlog.get_logger("headrace.service")
+
+
+def run_service(
+    settings_class: type[S],
+    serve: Callable[[S], Coroutine[Any, Any, None]],
+    arguments: Sequence[str] | None,
+    *,
+    service: str,
+    program: str,
+) -> int:
+    """Run a service until it ends; gives its exit code.
+
+    Args:
+        serve: Serves until the process is told to stop.
+        arguments: The command line; None for the process's own.
+        service: Its name in logs.
+        program: The command as the user typed it.
+    """
+    try:
+        settings = parse_settings(settings_class, sys.argv[1:] if arguments is None else arguments, program=program)
+        set_up_logging(settings, service)
+        asyncio.run(serve(settings))
+    except HeadraceError as error:
+        return report(error)
+    except Exception:  # the top of the process
+        _log.exception("service_crashed")
+        return EXIT_FAILED
+    return 0
+
+
+def report(error: HeadraceError) -> int:
+    """Write an error to stderr as users see it; gives the exit code."""
+    sys.stderr.write(f"error[{error.code}]: {error}\n")
+    sys.stderr.flush()
+    return EXIT_MISTAKE if isinstance(error, _MISTAKES) else EXIT_FAILED

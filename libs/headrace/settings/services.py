@@ -1,0 +1,56 @@
+"""The settings of each service. They need no web stack: a worker's image reads them too."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from headrace.settings.bus import BusSettings
+from headrace.settings.logs import LogSettings
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Apps = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+
+
+class ServiceSettings(BusSettings, LogSettings):
+    """Settings of every service."""
+
+    check: bool = Field(default=False, description="Load everything, connect to nothing, and exit.")
+    drain_s: float = Field(20.0, ge=0, description="The most seconds that a stop waits for work under way.")
+    ready_fd: int | None = Field(
+        None, ge=3, description="An inherited file descriptor, told by one line when the service works."
+    )
+
+
+class WorkerSettings(ServiceSettings):
+    """Run a worker: it consumes one group of a pipe, until SIGTERM."""
+
+    app: str = Field(description="The pipe, as module:attribute.")
+    group: str = Field(description="The group whose nodes it runs.")
+    placement: Path | None = Field(None, description="A TOML file that places nodes on groups, over the code's own.")
+    slots: int = Field(256, ge=1, description="The most deliveries under way at a time.")
+    lease_s: float = Field(15.0, gt=0, description="Seconds of silence after which others take a delivery over.")
+    max_deliveries: int = Field(5, ge=1, description="Times an entry is handed out before it is given up as poison.")
+
+
+class ReplySettings(ServiceSettings):
+    """Run the reply service: it matches the ends of runs to those who wait for them, until SIGTERM."""
+
+
+class GatewaySettings(ServiceSettings):
+    """Run the gateway: it serves pipes over HTTP, until SIGTERM."""
+
+    app: Apps = Field(min_length=1, description="The pipes, as module:attribute[,module:attribute...].")
+    placement: Paths = Field((), description="TOML files that place nodes on groups: none, or one a pipe in order.")
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 for a free one.")
+    wait_s: float = Field(30.0, ge=0, description="Seconds that a request waits for its answer unless it says.")
+    max_wait_s: float = Field(300.0, ge=0, description="The most seconds that a request may ask to wait.")
+    max_body_bytes: int = Field(1024 * 1024, ge=1, description="The largest request body taken.")
+    with_reply: bool = Field(default=False, description="Run a reply coordinator in the gateway, too.")

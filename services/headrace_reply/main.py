@@ -1,0 +1,42 @@
+"""The reply service: the reply coordinator over Redis, until it is told to stop. It needs no pipe."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from headrace.runtime.compose import coordinating
+from headrace.runtime.reachable import until_reachable
+from headrace.runtime.ready import tell_ready
+from headrace.runtime.signals import stop_signals
+from headrace.settings.bus import open_bus
+from headrace.settings.main import run_service
+from headrace.settings.services import ReplySettings
+
+_log = structlog.get_logger("headrace.reply")
+
+
+def main(arguments: Sequence[str] | None = None, *, program: str = "headrace-reply") -> int:
+    """Run the reply service; gives the exit code."""
+    return run_service(ReplySettings, serve, arguments, service="reply", program=program)
+
+
+async def serve(settings: ReplySettings) -> None:
+    """Match replies until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    bus = open_bus(settings)
+    if settings.check:
+        return
+    try:
+        with stop_signals() as stopping:
+            if not await until_reachable(bus, stopping):
+                return
+            async with coordinating(bus) as coordinator:
+                _log.info("reply_started")
+                tell_ready(settings.ready_fd)
+                await stopping.wait()
+            _log.info("reply_stopped", **coordinator.counts)
+    finally:
+        await bus.aclose()

@@ -1,0 +1,63 @@
+"""The worker: consumes one group of a pipe over Redis until it is told to stop; what is under way is finished first."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from headrace.errors import SettingsError
+from headrace.graph.mistakes import suggest
+from headrace.graph.plan import ExecutionPlan
+from headrace.runtime.compose import consuming
+from headrace.runtime.consumer import ConsumerOptions
+from headrace.runtime.load import load_plan
+from headrace.runtime.reachable import until_reachable
+from headrace.runtime.ready import tell_ready
+from headrace.runtime.signals import stop_signals
+from headrace.settings.bus import framing, open_bus
+from headrace.settings.main import run_service
+from headrace.settings.services import WorkerSettings
+
+_log = structlog.get_logger("headrace.worker")
+
+
+def main(arguments: Sequence[str] | None = None, *, program: str = "headrace-worker") -> int:
+    """Run a worker; gives the exit code."""
+    return run_service(WorkerSettings, serve, arguments, service="worker", program=program)
+
+
+async def serve(settings: WorkerSettings) -> None:
+    """Consume until SIGTERM or SIGINT.
+
+    Raises:
+        AppError, CompileError, SettingsError: The pipe, its placement, or a setting is wrong.
+    """
+    plan = load_plan(settings.app, settings.placement)
+    _require_group(plan, settings.group)
+    frames, bus = framing(settings), open_bus(settings)
+    if settings.check:
+        return
+    options = ConsumerOptions(
+        slots=settings.slots,
+        lease_s=settings.lease_s,
+        max_deliveries=settings.max_deliveries,
+        drain_s=settings.drain_s,
+    )
+    about = {"pipe": plan.pipe, "plan": plan.version, "group": settings.group}
+    try:
+        with stop_signals() as stopping:
+            if not await until_reachable(bus, stopping):
+                return
+            async with consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,):
+                _log.info("worker_started", **about, is_signed=settings.signing_keys is not None)
+                tell_ready(settings.ready_fd)
+                await stopping.wait()
+            _log.info("worker_stopped", **about, in_flight=consumer.in_flight, **consumer.counts)
+    finally:
+        await bus.aclose()
+
+
+def _require_group(plan: ExecutionPlan, group: str) -> None:
+    if group not in plan.groups:
+        there = ", ".join(plan.groups)
+        hint = suggest(group, list(plan.groups))
+        raise SettingsError("group", f"is '{group}', and pipe '{plan.pipe}' has the groups: {there}{hint}")

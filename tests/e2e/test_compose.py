@@ -1,0 +1,138 @@
+"""The deployed services: they come up, decide, answer what waited for the reply service, and stop in order."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from tests.support.redis_server import free_port
+
+from headrace.testing.wait import wait_until_sync
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).resolve().parents[2]
+WAITING = 5
+START_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One compose project of this checkout."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    url: str
+    namespace: str
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self.command, *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"compose {' '.join(arguments)}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def attempt(self, number: int, amount: str) -> dict[str, object]:
+        line = {
+            "id": str(number),
+            "customer_id": str(1_000 + number),
+            "load_amount": amount,
+            "time": "2026-01-01T00:00:00Z",
+        }
+        message = {"text": json.dumps(line)}
+        answer = httpx.post(f"{self.url}/v1/pipes/fund_load", json=message, timeout=ANSWER_TIMEOUT_S)
+        assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
+        decision: dict[str, object] = answer.json()
+        return decision
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def unread_replies(self) -> int:
+        replies = f"{{{self.namespace}:0}}:replies"
+        return int(self.run("exec", "-T", "redis", "redis-cli", "xlen", replies))
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    port = free_port()
+    project = f"headrace-test-{uuid4().hex[:8]}"
+    deployed = Deployment(
+        command=(*_compose(), "--project-name", project, "--file", str(ROOT / "deploy" / "compose.yaml")),
+        environment={**os.environ, "HEADRACE_PORT": str(port), "HEADRACE_NAMESPACE": project},
+        url=f"http://127.0.0.1:{port}",
+        namespace=project,
+    )
+    deployed.run("build")
+    try:
+        deployed.run("up", "--detach")
+        try:
+            wait_until_sync(deployed.is_ready, timeout_s=START_TIMEOUT_S, description="the gateway is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{deployed.run('logs', '--no-color')[-8000:]}") from error
+        yield deployed
+    finally:
+        deployed.run("down", "--volumes", "--remove-orphans", "--timeout", "20")
+
+
+def test_a_load_attempt_gets_its_decision(deployment: Deployment) -> None:
+    assert deployment.attempt(1, "$4999.99") == {"id": "1", "customer_id": "1001", "accepted": True}
+    assert deployment.attempt(2, "$5000.01") == {"id": "2", "customer_id": "1002", "accepted": False}
+
+
+def test_what_waits_while_the_reply_service_is_away_is_answered_when_it_is_back(deployment: Deployment) -> None:
+    deployment.run("stop", "reply")
+    with ThreadPoolExecutor(WAITING) as callers:
+        waiting = [callers.submit(deployment.attempt, 100 + number, "$10.00") for number in range(WAITING)]
+        try:
+            wait_until_sync(
+                lambda: deployment.unread_replies() == WAITING or any(map(Future.done, waiting)),
+                timeout_s=30,
+                description=f"{WAITING} runs have ended and nobody has read their replies",
+            )
+            assert not any(map(Future.done, waiting)), [each.result(0) for each in waiting if each.done()]
+        finally:
+            deployment.run("start", "reply")
+        answers = [each.result(timeout=ANSWER_TIMEOUT_S) for each in waiting]
+    assert answers == [
+        {"id": str(100 + number), "customer_id": str(1_100 + number), "accepted": True} for number in range(WAITING)
+    ]
+
+
+def test_a_service_stops_in_order_when_it_is_told_to(deployment: Deployment) -> None:
+    services = ("gateway", "reply", "worker-intake", "worker-decisions", "worker-answers")
+    containers = {name: deployment.run("ps", "--quiet", name).strip() for name in services}
+    deployment.run("stop", *services)
+    codes = {name: _exit_code(container) for name, container in containers.items()}
+    deployment.run("start", *services)
+    assert codes == dict.fromkeys(services, "0")
+    wait_until_sync(deployment.is_ready, timeout_s=START_TIMEOUT_S, description="the gateway is ready again")
+
+
+def _exit_code(container: str) -> str:
+    inspect = ["docker", "inspect", "--format", "{{.State.ExitCode}}", container]
+    return subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _compose() -> tuple[str, ...]:
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0:
+        return ("docker", "compose")
+    if shutil.which("docker-compose"):
+        return ("docker-compose",)
+    pytest.fail("these tests need docker compose or docker-compose; `make test` runs all the others")

@@ -1,0 +1,19 @@
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+
+from headrace.bus.memory.bus import MemoryBus
+from headrace.bus.protocol import Bus
+from headrace.testing.lane_contract import LaneContract
+
+
+class TestMemoryBus(LaneContract):
+    def open_bus(self) -> AbstractAsyncContextManager[Bus]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Bus]:
+            bus = MemoryBus()
+            try:
+                yield bus
+            finally:
+                await bus.aclose()
+
+        return opened()

@@ -1,0 +1,248 @@
+"""The same random history through the Python ledger and through the Lua on a real Redis: every answer, entry, run and
+terminal event must be the same, and conservation (I7) must hold after every step."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from headrace.bus.memory.bus import MemoryBus
+from headrace.bus.redis.bus import RedisBus
+from headrace.errors import Failure, FailureKind, FailureSource
+from headrace.ledger.terminal import cancelled, completed, ended
+from headrace.ledger.values import (
+    Arrive,
+    Commit,
+    Delivery,
+    Emit,
+    Enqueue,
+    Item,
+    Output,
+    RunState,
+    Schedule,
+    Settled,
+    Submission,
+    Terminal,
+)
+
+GROUPS = ("pipe.a", "pipe.b")
+LANES = {"pipe.n.k1": "pipe.a", "pipe.n.k2": "pipe.b"}
+FAILED = ended(RunState.FAILED, Failure(FailureKind.STEP, FailureSource.USER_CODE, "n", "a"))
+EXPIRED = ended(RunState.EXPIRED, Failure(FailureKind.DEADLINE, FailureSource.USER_CODE, "n", "a"))
+NEVER_MS = 10_000_000
+
+kinds_of_output = st.lists(
+    st.sampled_from(("emit", "emit", "join-a", "join-b", "lane-1", "lane-2", "ingress-1", "ingress-2", "now", "never")),
+    max_size=4,
+)
+endings = st.sampled_from((None, None, None, "completed", "failed", "expired"))
+tickets_taken = st.sets(st.sampled_from(sorted(LANES)))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One entry as both buses handed it out: the same but for ids."""
+
+    group: str
+    in_memory: Delivery
+    on_redis: Delivery
+    traces: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Runs:
+    """What the machine knows of the frames it made: which run each is of."""
+
+    trace_of: dict[bytes, str] = field(default_factory=dict)
+    tickets: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+    def frame(self, trace_id: str) -> bytes:
+        made = f"{trace_id}/{len(self.trace_of)}".encode()
+        self.trace_of[made] = trace_id
+        return made
+
+
+class LedgerAndLua(RuleBasedStateMachine):
+    url = ""
+    number = 0
+
+    held = Bundle("held")
+    done = Bundle("done")
+
+    @initialize(batch=st.sampled_from((1, 2, 64)))
+    def open_buses(self, batch: int) -> None:
+        LedgerAndLua.number += 1
+        self.loop = asyncio.new_event_loop()
+        self.memory = MemoryBus(lane_batch=batch)
+        self.redis = RedisBus(self.url, namespace=f"property-{id(self)}-{self.number}", lane_batch=batch)
+        self.runs = Runs()
+
+    def teardown(self) -> None:
+        if hasattr(self, "loop"):
+            self.loop.run_until_complete(self.redis.aclose())
+            self.loop.close()
+
+    def both(self, call: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        return tuple(  # type: ignore[return-value]  # of two
+            self.loop.run_until_complete(getattr(bus, call)(*args, **kwargs)) for bus in (self.memory, self.redis)
+        )
+
+    def same(self, call: str, *args: Any, **kwargs: Any) -> Any:
+        in_memory, on_redis = self.both(call, *args, **kwargs)
+        assert in_memory == on_redis, call
+        return in_memory
+
+    def outputs(self, trace_id: str, kinds: list[str], group: str = "") -> tuple[Output, ...]:
+        made: list[Output] = []
+        for position, kind in enumerate(kinds):
+            frame = self.runs.frame(trace_id)
+            lane = "pipe.n.k1" if kind.endswith("1") else "pipe.n.k2"
+            match kind.partition("-")[0]:
+                case "emit":
+                    made.append(Emit(GROUPS[position % 2], frame))
+                case "join":
+                    made.append(Arrive(GROUPS[0], "join", kind[-1], ("a", "b"), "", frame))
+                case "now" | "never" if group:
+                    made.append(Schedule(group, 0 if kind == "now" else NEVER_MS, Item((frame,))))
+                case "now" | "never":
+                    made.append(Emit(GROUPS[0], frame))
+                case mode:
+                    made.append(Enqueue(LANES[lane], lane, frame, mode == "ingress"))
+        return tuple(made)
+
+    @rule(kinds=kinds_of_output.filter(bool), lanes=tickets_taken)
+    def submit(self, kinds: list[str], lanes: set[str]) -> None:
+        trace_id = f"{len(self.runs.tickets) + 1:032x}"
+        tickets = tuple((lane, LANES[lane]) for lane in sorted(lanes))
+        self.runs.tickets[trace_id] = tickets
+        submission = Submission(trace_id, "pipe", "v1", self.outputs(trace_id, kinds), tickets)
+        assert self.same("submit", [submission, submission]) == [True, False]
+
+    @rule(target=held, group=st.sampled_from(GROUPS))
+    def read(self, group: str) -> Any:
+        return self.pairs(group, *self.both("read", group, "c", limit=1000, wait_s=0))
+
+    @rule(target=held, group=st.sampled_from(GROUPS))
+    def claim(self, group: str) -> Any:
+        return self.pairs(group, *self.both("claim", group, "d", limit=1000, idle_s=0))
+
+    def pairs(self, group: str, in_memory: list[Delivery], on_redis: list[Delivery]) -> Any:
+        by_entry = {one.entry.items: one for one in on_redis}
+        assert {one.entry.items: one.entry for one in in_memory} == {one.entry.items: one.entry for one in on_redis}
+        found: list[Held] = []
+        for one in in_memory:
+            assert one.deliveries == by_entry[one.entry.items].deliveries
+            traces = tuple(self.runs.trace_of[item.frames[0]] for item in one.entry.items)
+            found.append(Held(group, one, by_entry[one.entry.items], traces))
+        return multiple(*found)
+
+    @rule(
+        target=done,
+        one=consumes(held),
+        kinds=kinds_of_output,
+        ending=endings,
+        share=st.floats(0, 1),
+        limit=st.integers(0, 2),
+        again=st.booleans(),
+    )
+    def commit(self, one: Held, kinds: list[str], ending: str | None, share: float, limit: int, again: bool) -> Any:  # noqa: FBT001
+        entry = one.in_memory.entry
+        count = round(share * len(entry.items)) if entry.lane else 1
+        settled = [
+            self.settled(one, position, kinds if position == 0 else [], ending if position == 0 else None, again)
+            for position in range(count)
+        ]
+        state = f"{len(self.runs.trace_of)}".encode() if entry.lane and count else None
+        commits = [
+            Commit(0, delivery.id, tuple(settled), entry.items[count:], entry.lane, state, limit)
+            for delivery in (one.in_memory, one.on_redis)
+        ]
+        self.commit_both(one.group, commits)
+        return multiple((one, commits))
+
+    def settled(self, one: Held, position: int, kinds: list[str], ending: str | None, again: bool) -> Settled:  # noqa: FBT001
+        trace_id, item = one.traces[position], one.in_memory.entry.items[position]
+        tickets = self.runs.tickets[trace_id]
+        terminal: Terminal | None = {
+            None: None,
+            "completed": completed("T", self.runs.frame(trace_id)),
+            "failed": FAILED,
+            "expired": EXPIRED,
+        }[ending]
+        if ending == "failed":
+            return Settled(trace_id, item.ticket, (), terminal, b"letter", tickets)
+        outputs = self.outputs(trace_id, kinds, one.group)
+        if again and one.in_memory.entry.lane:
+            back = Item((self.runs.frame(trace_id),), item.ticket)
+            outputs = (*outputs, Schedule(one.group, 0, back, one.in_memory.entry.lane))
+        return Settled(trace_id, item.ticket, outputs, terminal, None, tickets)
+
+    @rule(pair=done)
+    def commit_again(self, pair: tuple[Held, list[Commit]]) -> None:
+        """A worker that did not hear the answer asks again, or one that lost its lease comes late."""
+        answers = self.commit_both(pair[0].group, pair[1])
+        assert set(answers) <= {"fenced"}
+
+    def commit_both(self, group: str, commits: list[Commit]) -> list[str]:
+        ((in_memory,),) = (self.loop.run_until_complete(self.memory.commit(group, commits[:1])),)
+        ((on_redis,),) = (self.loop.run_until_complete(self.redis.commit(group, commits[1:])),)
+        assert in_memory == on_redis
+        return [str(answer) for answer in in_memory]
+
+    @rule(group=st.sampled_from(GROUPS))
+    def promote(self, group: str) -> None:
+        self.same("promote", group, limit=1000)
+
+    @rule(pick=st.integers(0, 100))
+    def cancel(self, pick: int) -> None:
+        if self.runs.tickets:
+            trace_id = list(self.runs.tickets)[pick % len(self.runs.tickets)]
+            self.same("end", trace_id, cancelled(), self.runs.tickets[trace_id])
+
+    @rule()
+    def replies(self) -> None:
+        in_memory, on_redis = self.both("read_replies", "r", limit=1000, wait_s=0)
+        assert [(e.trace_id, e.terminal) for e in in_memory] == [(e.trace_id, e.terminal) for e in on_redis]
+
+    @invariant()
+    def runs_are_the_same(self) -> None:
+        for trace_id in getattr(self, "runs", Runs()).tickets:
+            in_memory, on_redis = self.both("view", trace_id)
+            assert (in_memory.terminal, in_memory.in_flight) == (on_redis.terminal, on_redis.in_flight)
+
+    @invariant()
+    def every_in_flight_count_is_conserved(self) -> None:
+        if not hasattr(self, "memory"):
+            return
+        found: Counter[str] = Counter()
+        for stream in self.memory._streams.values():
+            found.update(self.runs.trace_of[i.frames[0]] for entry in stream._entries.values() for i in entry.items)
+        for due in self.memory._schedules.values():
+            found.update(trace_id for _, _, trace_id, _ in due)
+        for lane in self.memory._ledger.lanes.values():
+            found.update(self.runs.trace_of[item.frames[0]] for item in lane.parked.values())
+        for trace_id, run in self.memory._ledger.runs.items():
+            assert run.in_flight == found[trace_id] + run.waiting, trace_id
+
+    @invariant()
+    def no_lane_stands_still(self) -> None:
+        """What is ready at the head of a lane has been handed out."""
+        for lane in self.memory._ledger.lanes.values() if hasattr(self, "memory") else ():
+            head = next(iter(lane.tickets), None)
+            assert head is None or head not in lane.parked
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_ledger_and_the_lua_are_the_same_algebra(redis_url: str) -> None:
+    LedgerAndLua.url = redis_url
+    machine: type[RuleBasedStateMachine] = LedgerAndLua
+    machine.TestCase.settings = settings(  # type: ignore[attr-defined]  # set by Hypothesis
+        max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    machine.TestCase("runTest").runTest()  # type: ignore[attr-defined]  # set by Hypothesis
