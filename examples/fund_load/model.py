@@ -1,8 +1,8 @@
 """The messages of the fund-load pipe and the state of its one stateful node. Values only; no rule is here.
 
-RawLine --parse--> Attempt --decide--> Decision --format--> Answer
-                              |
-                           Accounts
+Load --parse--> Attempt --decide--> Decision --format--> Answer
+                           |
+                        Accounts
 """
 
 from decimal import Context, Decimal, Inexact
@@ -17,10 +17,20 @@ MAX_AMOUNT_DIGITS = 32  # on either side of the point; no money amount has more,
 EXACT = Context(prec=2 * MAX_AMOUNT_DIGITS + 8, traps=[Inexact])
 
 
-class RawLine(Struct, frozen=True):
-    """One line of the input file, as it stands there."""
+class Load(Struct, frozen=True):
+    """A request to load funds, as its sender wrote it.
 
-    text: str
+    Attributes:
+        load_amount: For example `$3318.47`.
+        time: For example `2000-01-01T00:00:00Z`.
+        problem: Why the line of an input file was no such request; the other fields then hold what could be read.
+    """
+
+    id: str
+    customer_id: str
+    load_amount: str
+    time: str
+    problem: str = ""
 
 
 class Attempt(Struct, frozen=True):

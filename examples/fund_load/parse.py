@@ -1,4 +1,6 @@
-"""Reads one input line into an `Attempt`. Pure; raises on no text whatever: a malformed line is a value too.
+"""Reads one input line into a `Load`, and a `Load` into an `Attempt`. Pure.
+
+It raises on no text whatever: a malformed line is a value too.
 
 A line is a JSON object whose `id`, `customer_id`, `load_amount` and `time` are strings. Other fields are ignored; of a
 field given twice the last counts, as in every common JSON reader. The `problem` of a malformed line is the first of:
@@ -27,7 +29,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from examples.fund_load.model import MAX_AMOUNT_DIGITS, Attempt
+from examples.fund_load.model import MAX_AMOUNT_DIGITS, Attempt, Load
 
 _AMOUNT = re.compile(rf" *(?:USD *\$?|\$) *([0-9]{{1,{MAX_AMOUNT_DIGITS}}}(?:\.[0-9]{{1,{MAX_AMOUNT_DIGITS}}})?) *")
 _TIME = re.compile(
@@ -52,25 +54,30 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-def parse(line: str) -> Attempt:
+def read_line(line: str) -> Load:
     """Read one line, with or without its line end."""
     try:
         fields = _decode_line(line)
     except msgspec.ValidationError:
-        return Attempt("", "", problem="not_object")
+        return Load("", "", "", "", problem="not_object")
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):  # the second: a lone surrogate in the text
-        return Attempt("", "", problem="json")
-    id_, customer_id = _text(fields.id), _text(fields.customer_id)
-    amount_text, time_text = _text(fields.load_amount), _text(fields.time)
-    if id_ is None or customer_id is None or amount_text is None or time_text is None:
-        return Attempt(id_ or "", customer_id or "", problem=_first_unread(fields))
-    amount = _amount(amount_text)
+        return Load("", "", "", "", problem="json")
+    texts = [_text(getattr(fields, name)) for name in fields.__struct_fields__]
+    problem = _first_unread(fields) if None in texts else ""
+    return Load(*(text or "" for text in texts), problem=problem)
+
+
+def parse(load: Load) -> Attempt:
+    """Read a load's amount and time."""
+    if load.problem:
+        return Attempt(load.id, load.customer_id, problem=load.problem)
+    amount = _amount(load.load_amount)
     if amount is None:
-        return Attempt(id_, customer_id, problem="bad_load_amount")
-    day = _day(time_text)
+        return Attempt(load.id, load.customer_id, problem="bad_load_amount")
+    day = _day(load.time)
     if day is None:
-        return Attempt(id_, customer_id, problem="bad_time")
-    return Attempt(id_, customer_id, amount, day)
+        return Attempt(load.id, load.customer_id, problem="bad_time")
+    return Attempt(load.id, load.customer_id, amount, day)
 
 
 def _text(field: Raw | UnsetType) -> str | None:

@@ -1,0 +1,5 @@
+"""Hello world."""
+
+from examples.greetings.hello import pipe
+
+__all__ = ["pipe"]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,7 +76,12 @@ def deployment() -> Iterator[Deployment]:
     project = f"headrace-test-{uuid4().hex[:8]}"
     deployed = Deployment(
         command=(*_compose(), "--project-name", project, "--file", str(ROOT / "deploy" / "compose.yaml")),
-        environment={**os.environ, "HEADRACE_PORT": str(port), "HEADRACE_NAMESPACE": project},
+        environment={
+            **os.environ,
+            "HEADRACE_PORT": str(port),
+            "HEADRACE_NAMESPACE": project,
+            "HEADRACE_SIGNING_KEYS": f"test:{b64encode(os.urandom(32)).decode()}",
+        },
         url=f"http://127.0.0.1:{port}",
         namespace=project,
     )
@@ -123,6 +129,15 @@ def test_a_service_stops_in_order_when_it_is_told_to(deployment: Deployment) -> 
     deployment.run("start", *services)
     assert codes == dict.fromkeys(services, "0")
     wait_until_sync(deployment.is_ready, timeout_s=START_TIMEOUT_S, description="the gateway is ready again")
+
+
+@pytest.mark.parametrize("service", ["reply", "worker-intake"])
+def test_an_image_holds_no_web_stack_where_its_service_needs_none(deployment: Deployment, service: str) -> None:
+    program = (
+        "import importlib.util as u; print([name for name in ('fastapi', 'uvicorn', 'typer') if u.find_spec(name)])"
+    )
+    alone = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", service, "-c", program)
+    assert deployment.run(*alone).strip() == "[]"
 
 
 def _exit_code(container: str) -> str:

@@ -142,6 +142,7 @@ def _plan(draft: _Draft, entry: type[Any]) -> ExecutionPlan:
         on_shutdown=declared.on_shutdown,
         observers=declared.observers,
         providers=declared.providers,
+        read_line=declared.read_line,
     )
 
 

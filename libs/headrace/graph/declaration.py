@@ -68,6 +68,7 @@ class PipeDeclaration:
     on_shutdown: tuple[Callable[[], Any], ...] = ()
     observers: tuple[Any, ...] = ()
     providers: tuple[Any, ...] = ()
+    read_line: Callable[[str], Any] | None = None
 
 
 def declare(function: Callable[..., Any], options: NodeOptions, frame: FrameType | None) -> Declaration:

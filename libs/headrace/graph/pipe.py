@@ -22,11 +22,15 @@ class Pipe:
     Args:
         name: Lower-case letters, digits, `-` and `_`, a letter first, at most 63 in all.
         entry: The type that a run starts from; needed only where it does not follow from the nodes.
+        read_line: Makes the entry message of one line of an input file, where lines are not the JSON of that type.
     """
 
-    def __init__(self, name: str, *, entry: type[Any] | None = None) -> None:
+    def __init__(
+        self, name: str, *, entry: type[Any] | None = None, read_line: Callable[[str], Any] | None = None
+    ) -> None:
         self.name = name
         self.entry = entry
+        self.read_line = read_line
         self._where = place_of(_caller())
         self._nodes: list[Declaration] = []
         self._on_startup: list[Callable[[], Any]] = []
@@ -93,6 +97,7 @@ class Pipe:
             on_shutdown=tuple(self._on_shutdown),
             observers=tuple(self._observers),
             providers=tuple(self._providers),
+            read_line=self.read_line,
         )
         return compile_plan(declared, placement)
 

@@ -114,6 +114,7 @@ class ExecutionPlan:
         on_shutdown: Called when it stops, whatever happened.
         observers: Told of kernel events.
         providers: Dependency providers for injected parameters.
+        read_line: Makes the entry message of one line of an input file; None where lines are its JSON.
     """
 
     pipe: str
@@ -131,6 +132,7 @@ class ExecutionPlan:
     on_shutdown: tuple[Callable[[], Any], ...] = ()
     observers: tuple[Any, ...] = ()
     providers: tuple[Any, ...] = ()
+    read_line: Callable[[str], Any] | None = None
 
     def stream(self, group: str) -> str:
         """Name a group on a bus, where groups of several pipes may meet."""

@@ -4,48 +4,49 @@
 """
 
 import asyncio
-import inspect
 import random
-from collections.abc import Callable
+from collections import OrderedDict
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from headrace.errors import EnvelopeError, Failure, FailureKind, FailureSource, HeadraceError
-from headrace.graph.plan import ExecutionPlan
+from headrace.graph.plan import ExecutionPlan, Keyed
 from headrace.kernel.admit import Admission, RefusedError
 from headrace.kernel.clock import Clock, SystemClock
 from headrace.kernel.events import Observer
 from headrace.kernel.hop import HopFailedError, Hops
 from headrace.kernel.inject import Injector
+from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.outputs import tickets_of
 from headrace.kernel.publisher import Publisher
 from headrace.ledger import dead_letter
 from headrace.ledger.dead_letter import DeadLetter
 from headrace.ledger.terminal import ended
-from headrace.ledger.values import Commit, Delivery, Item, RunState, Schedule, Settled
+from headrace.ledger.values import Commit, Delivery, Entry, Item, RunState, Schedule, Settled
 from headrace.wire.envelope import Envelope, Framing
 
 _MS = 1000
+_REMEMBERED_STATES = 64  # lanes whose decoded state is kept: hot ones come back at once, cold ones cost a decode
 
 
 class AsyncRunner:
     """Runs the hops of one group of a plan.
 
-    Use it as an asynchronous context manager: entering calls the pipe's start-up hooks, leaving its shutdown hooks,
-    whatever happened.
-
     Args:
+        injector: The process's container, from `lifecycle`.
         framing: Opens and seals frames.
         observers: Told of kernel events, after the pipe's own.
         clock: Deadlines go by it.
         shows_detail: Whether failures carry exception texts, which may hold payload.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of one machine, all but two by name
         self,
         plan: ExecutionPlan,
         group: str,
         *,
+        injector: Injector,
         framing: Framing,
         observers: tuple[Observer, ...] = (),
         clock: Clock | None = None,
@@ -56,30 +57,16 @@ class AsyncRunner:
         self._framing = framing
         self._clock = clock or SystemClock()
         self._admission = Admission(plan, group, framing)
-        self._injector = Injector(plan.providers)
+        self._states: OrderedDict[str, tuple[bytes, object]] = OrderedDict()
         self._hops = Hops(
             plan,
             group,
             seal=framing.seal,
             random=random.random,
             publisher=Publisher((*plan.observers, *observers)),
-            injector=self._injector,
+            injector=injector,
             shows_detail=shows_detail,
         )
-
-    async def __aenter__(self) -> Self:
-        for hook in self._plan.on_startup:
-            await _call_hook(hook)
-        return self
-
-    async def __aexit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            for hook in self._plan.on_shutdown:
-                await _call_hook(hook)
-        finally:
-            await self._injector.aclose()
 
     async def run(self, delivery: Delivery) -> Commit:
         """Run a delivery.
@@ -131,7 +118,7 @@ class AsyncRunner:
         entry = delivery.entry
         keyed = self._admission.keyed_of(entry.items[0])
         try:
-            state = self._admission.load_state(keyed, entry.state)
+            state = self._state(entry, keyed)
         except HeadraceError as error:
             failure = self._unreadable(error)
             letters = tuple(self._give_up_item(item, delivery, failure) for item in entry.items)
@@ -146,7 +133,21 @@ class AsyncRunner:
             else:
                 return Commit(delivery.partition, delivery.id, (one,), entry.items[1:], entry.lane)
         saved = self._admission.save_state(keyed, state)
+        if saved is not None:
+            self._remember(entry.lane, saved, state)
         return Commit(delivery.partition, delivery.id, tuple(settled), (), entry.lane, saved)
+
+    def _state(self, entry: Entry, keyed: Keyed | None) -> object:
+        """Decode the key's state, unless it is just what this process saved last, still in hand."""
+        known = self._states.pop(entry.lane, None)
+        if known is not None and known[0] == entry.state:
+            return known[1]
+        return self._admission.load_state(keyed, entry.state)
+
+    def _remember(self, lane: str, saved: bytes, state: object) -> None:
+        self._states[lane] = (saved, state)
+        if len(self._states) > _REMEMBERED_STATES:
+            self._states.popitem(last=False)
 
     def _give_up_item(self, item: Item, delivery: Delivery, failure: Failure) -> Settled:
         try:
@@ -179,34 +180,56 @@ class AsyncRunner:
 
 
 class SyncRunner:
-    """The blocking form of `AsyncRunner`, with an event loop of its own; use it as a context manager, in one thread.
+    """The blocking form of `AsyncRunner`, for a thread without an event loop; use it as a context manager there.
+
+    Entering calls the pipe's start-up hooks, leaving its shutdown hooks, whatever happened.
 
     Args:
-        runner: What it drives; not used elsewhere.
+        framing: Opens and seals frames.
+        observers: Told of kernel events, after the pipe's own.
     """
 
-    def __init__(self, runner: AsyncRunner) -> None:
-        self._runner = runner
+    def __init__(
+        self, plan: ExecutionPlan, group: str, *, framing: Framing, observers: tuple[Observer, ...] = ()
+    ) -> None:
+        self._plan = plan
+        self._group = group
+        self._framing = framing
+        self._observers = observers
         self._loop = asyncio.Runner()
+        self._life = lifecycle(plan)
+        self._runner: AsyncRunner | None = None
 
     def __enter__(self) -> Self:
-        self._loop.run(self._runner.__aenter__())
+        injector = self._loop.run(self._life.__aenter__())
+        self._runner = AsyncRunner(
+            self._plan, self._group, injector=injector, framing=self._framing, observers=self._observers
+        )
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._loop.run(self._runner.__aexit__(error_type, error, trace))
+            self._loop.run(_leave(self._life, error_type, error, trace))
         finally:
             self._loop.close()
 
     def run(self, delivery: Delivery) -> Commit:
-        """Run a delivery and block until it is done; as `AsyncRunner.run`."""
+        """Run a delivery and block until it is done; as `AsyncRunner.run`.
+
+        Raises:
+            RuntimeError: The context is not open.
+        """
+        if self._runner is None:
+            raise RuntimeError("SyncRunner.run needs the context of its runner: with SyncRunner(...) as runner")
         return self._loop.run(self._runner.run(delivery))
 
 
-async def _call_hook(hook: Callable[[], Any]) -> None:
-    made = hook()
-    if inspect.isawaitable(made):
-        await made
+async def _leave(
+    life: AbstractAsyncContextManager[Injector],
+    error_type: type[BaseException] | None,
+    error: BaseException | None,
+    trace: TracebackType | None,
+) -> None:
+    await life.__aexit__(error_type, error, trace)

@@ -61,7 +61,7 @@ class Ledger:
         lane_batch: The most items that a lane hands out at once.
     """
 
-    lane_batch: int = 64
+    lane_batch: int = 256
     runs: dict[str, Run] = field(default_factory=dict[str, Run])
     lanes: dict[str, Lane] = field(default_factory=dict[str, Lane])
 

@@ -10,7 +10,14 @@ from typing import Any
 from msgspec import Struct
 
 from headrace.bus.protocol import Bus
-from headrace.errors import EnvelopeError, EnvelopeTooLargeError, Failure, FailureKind, FailureSource, InvalidMessageError
+from headrace.errors import (
+    EnvelopeError,
+    EnvelopeTooLargeError,
+    Failure,
+    FailureKind,
+    FailureSource,
+    InvalidMessageError,
+)
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.kernel.outputs import Dispatcher, lane_of

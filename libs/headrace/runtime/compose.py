@@ -5,7 +5,7 @@ A service opens one of them; the memory profile opens all of them in one event l
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from headrace.bus.memory.bus import MemoryBus
@@ -13,6 +13,7 @@ from headrace.bus.protocol import Bus
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import random_bytes
 from headrace.kernel.events import Observer
+from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.runner import AsyncRunner
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
@@ -34,11 +35,10 @@ async def consuming(
     observers: tuple[Observer, ...] = (),
 ) -> AsyncIterator[tuple[Consumer, ...]]:
     """Consume groups in this event loop until the context closes; what is under way is finished first."""
-    async with AsyncExitStack() as runners:
+    async with lifecycle(plan) as injector:
         consumers: list[Consumer] = []
         for group in groups:
-            runner = AsyncRunner(plan, group, framing=framing, observers=observers)
-            await runners.enter_async_context(runner)
+            runner = AsyncRunner(plan, group, injector=injector, framing=framing, observers=observers)
             consumers.append(
                 Consumer(bus, runner, plan.stream(group), instance_name(group), options or ConsumerOptions())
             )

@@ -37,7 +37,9 @@ def parse_settings(settings_class: type[S], arguments: Sequence[str], *, program
         name = unknown[0].partition("=")[0]  # what follows may be a secret
         if not name.startswith("-"):
             raise SettingsError("arguments", "has a value that belongs to no flag")
-        raise SettingsError(name, f"is not known{suggest(name, [flag(field) for field in settings_class.model_fields])}")
+        raise SettingsError(
+            name, f"is not known{suggest(name, [flag(field) for field in settings_class.model_fields])}"
+        )
     return read_settings(settings_class, vars(known))
 
 

@@ -20,7 +20,9 @@ class LogSettings(Settings):
     log_format: Literal["json", "human"] | None = Field(
         None, description="json or human; without it human on a terminal, else json."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged."
+    )
 
 
 def set_up_logging(settings: LogSettings, service: str) -> None:

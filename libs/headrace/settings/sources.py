@@ -86,7 +86,9 @@ def _read_file(path: Path, settings_class: type[Settings]) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text())
     except OSError as error:
-        raise SettingsError(FILE_SETTING, f"names '{path}', which cannot be read: {os.strerror(error.errno or 0)}") from error
+        raise SettingsError(
+            FILE_SETTING, f"names '{path}', which cannot be read: {os.strerror(error.errno or 0)}"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # the parser's own words may quote a line, and a line may hold a secret
         raise SettingsError(FILE_SETTING, f"names '{path}', which is no TOML") from error

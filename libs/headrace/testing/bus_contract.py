@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
 
 from headrace.bus.protocol import Bus
+from headrace.errors import Failure, FailureKind, FailureSource
 from headrace.ledger.terminal import STARVED, cancelled, completed, ended
 from headrace.ledger.values import (
     Answer,
@@ -25,7 +26,6 @@ from headrace.ledger.values import (
     Terminal,
     TerminalEvent,
 )
-from headrace.errors import Failure, FailureKind, FailureSource
 
 IN, NEXT = "pipe.in", "pipe.next"
 DONE = completed("Answer", b"42")
@@ -38,7 +38,9 @@ def trace() -> str:
     return f"{next(_numbers):032x}"
 
 
-def submission(trace_id: str, *outputs: Output, tickets: tuple[tuple[str, str], ...] = (), inbox: str = "") -> Submission:
+def submission(
+    trace_id: str, *outputs: Output, tickets: tuple[tuple[str, str], ...] = (), inbox: str = ""
+) -> Submission:
     """The start of a run that sends `b"in"` to the group `IN`, or the outputs given."""
     return Submission(trace_id, "pipe", "v1", outputs or (Emit(IN, b"in"),), tickets, inbox)
 

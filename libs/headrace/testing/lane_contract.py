@@ -2,7 +2,7 @@
 
 from headrace.bus.protocol import Bus
 from headrace.ledger.terminal import cancelled
-from headrace.ledger.values import Answer, Commit, Delivery, Emit, Item, Output, Schedule, Settled
+from headrace.ledger.values import Answer, Commit, Delivery, Item, Output, Schedule, Settled
 from headrace.testing.bus_contract import (
     BROKEN,
     DONE,
@@ -83,7 +83,7 @@ class LaneContract(BusContract):
                 one, other = await read(bus, IN)
                 await pass_on(bus, other, second)
                 assert await read(bus, NEXT) == []
-                settled = Settled(first, tickets=TICKET, **ending)  # type: ignore[arg-type]  # mixed on purpose
+                settled = Settled(first, tickets=TICKET, **ending)
                 await bus.commit(IN, [Commit(one.partition, one.id, (settled,))])
                 assert await frames(bus, NEXT) == [(second.encode(),)]
 
@@ -166,5 +166,3 @@ async def pass_on(bus: Bus, delivery: Delivery, trace_id: str) -> None:
     output = enqueue(LANE, trace_id.encode(), by_ingress=True)
     settled = Settled(trace_id, outputs=(output,), tickets=TICKET)
     await bus.commit(IN, [Commit(delivery.partition, delivery.id, (settled,))])
-
-

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from examples.fund_load.model import Accounts, Attempt
+from examples.fund_load.parse import parse, read_line
 from examples.fund_load.rules import decide
 
 MONDAY = 3
@@ -16,6 +17,11 @@ BOTH = pytest.mark.parametrize("experiment", [False, True])
 def attempt(id_: str, dollars: str, day: int = TUESDAY, *, customer: str = "c") -> Attempt:
     """Make an attempt on a day of January 2000; days 0 and below reach back into December 1999."""
     return Attempt(id_, customer, Decimal(dollars), date(2000, 1, 1).toordinal() + day - 1)
+
+
+def parse_line(text: str) -> Attempt:
+    """Read a line as the pipe does."""
+    return parse(read_line(text))
 
 
 def rules(*attempts: Attempt, experiment: bool) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from examples.fund_load.model import Accounts, Decision
-from examples.fund_load.parse import parse
 from examples.fund_load.rules import decide
+from tests.examples.fund_load.attempts import parse_line
 from tests.examples.fund_load.generator import generate, write_lines
 from tests.examples.fund_load.reference import Verdict, judge_all
 
@@ -17,7 +17,7 @@ EXPERIMENT_RULES = BASELINE_RULES | {"prime_amount", "prime_slot"}
 
 def decide_all(lines: list[str], *, experiment: bool) -> list[Decision]:
     accounts = Accounts()
-    return [decide(accounts, parse(text), experiment=experiment) for text in lines]
+    return [decide(accounts, parse_line(text), experiment=experiment) for text in lines]
 
 
 def as_verdict(decision: Decision) -> Verdict:
@@ -50,7 +50,7 @@ def test_the_generator_hits_every_rule_often(experiment: bool, rules: set[str]) 
 
 
 def test_the_generator_makes_every_kind_of_malformed_line() -> None:
-    problems = {parse(text).problem for text in generate(4_000, seed=1)}
+    problems = {parse_line(text).problem for text in generate(4_000, seed=1)}
     fields = ("id", "customer_id", "load_amount", "time")
     assert problems == {
         *("", "json", "not_object", "bad_load_amount", "bad_time"),
@@ -76,5 +76,5 @@ def test_a_state_saved_and_loaded_between_any_two_attempts_gives_the_same_decisi
     decisions: list[Decision] = []
     for text in lines:
         accounts = msgspec.msgpack.decode(msgspec.msgpack.encode(accounts), type=Accounts)
-        decisions.append(decide(accounts, parse(text), experiment=experiment))
+        decisions.append(decide(accounts, parse_line(text), experiment=experiment))
     assert decisions == decide_all(lines, experiment=experiment)

@@ -5,27 +5,27 @@ from decimal import Decimal
 import msgspec
 import pytest
 from examples.fund_load.model import MAX_AMOUNT_DIGITS, Attempt
-from examples.fund_load.parse import parse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples.fund_load.attempts import parse_line
 from tests.examples.fund_load.malformed import AMOUNTS, FIELDS, NOT_JSON, NOT_OBJECTS, NOT_STRINGS, TIMES
 
 GOOD = {"id": "7", "customer_id": "c", "load_amount": "$1.00", "time": "2000-01-03T00:00:00Z"}
 
 
 def parse_with(**changes: object) -> Attempt:
-    return parse(json.dumps({**GOOD, **changes}))
+    return parse_line(json.dumps({**GOOD, **changes}))
 
 
 def test_a_line_becomes_an_attempt() -> None:
     text = '{"id":"15887","customer_id":"528","load_amount":"$3318.47","time":"2000-01-01T00:00:00Z"}'
-    assert parse(text) == Attempt("15887", "528", Decimal("3318.47"), date(2000, 1, 1).toordinal())
+    assert parse_line(text) == Attempt("15887", "528", Decimal("3318.47"), date(2000, 1, 1).toordinal())
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "  "])
 def test_a_line_end_belongs_to_no_field(end: str) -> None:
-    assert parse(json.dumps(GOOD) + end) == parse(json.dumps(GOOD))
-    assert parse(json.dumps(GOOD) + end).problem == ""
+    assert parse_line(json.dumps(GOOD) + end) == parse_line(json.dumps(GOOD))
+    assert parse_line(json.dumps(GOOD) + end).problem == ""
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,21 @@ def test_a_time_of_another_form_or_out_of_the_calendar_is_malformed(text: str) -
     "text", [*NOT_JSON, "[" * 100_000 + "x", '{"id":' * 100_000, "\ud800", '{"id":"7","x":"\ud800"}']
 )
 def test_a_line_that_is_no_json_has_no_id(text: str) -> None:
-    attempt = parse(text)
+    attempt = parse_line(text)
     assert attempt in (Attempt("", "", problem="json"), Attempt("", "", problem="not_object"))
     assert attempt.problem == "json" or text.startswith("[")
 
 
 @pytest.mark.parametrize("text", NOT_OBJECTS)
 def test_a_line_that_is_no_object_has_no_id(text: str) -> None:
-    assert parse(text) == Attempt("", "", problem="not_object")
+    assert parse_line(text) == Attempt("", "", problem="not_object")
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_missing_field_is_named_and_the_others_are_kept(field: str) -> None:
     text = json.dumps({name: value for name, value in GOOD.items() if name != field})
     kept = {**GOOD, field: ""}
-    assert parse(text) == Attempt(kept["id"], kept["customer_id"], problem=f"missing_{field}")
+    assert parse_line(text) == Attempt(kept["id"], kept["customer_id"], problem=f"missing_{field}")
 
 
 @pytest.mark.parametrize("value", NOT_STRINGS)
@@ -120,14 +120,14 @@ def test_a_field_that_is_no_string_is_named_and_the_others_are_kept(field: str, 
 
 
 def test_the_first_problem_in_the_order_of_the_fields_is_named() -> None:
-    assert parse("{}").problem == "missing_id"
-    assert parse('{"id":"1","load_amount":1}').problem == "missing_customer_id"
+    assert parse_line("{}").problem == "missing_id"
+    assert parse_line('{"id":"1","load_amount":1}').problem == "missing_customer_id"
     assert parse_with(load_amount="x", time="x").problem == "bad_load_amount"
 
 
 @pytest.mark.parametrize("value", NOT_STRINGS)
 def test_another_field_may_hold_anything(value: object) -> None:
-    assert parse_with(note=value) == parse(json.dumps(GOOD))
+    assert parse_with(note=value) == parse_line(json.dumps(GOOD))
 
 
 def test_ids_are_kept_as_written() -> None:
@@ -141,7 +141,7 @@ def test_ids_are_kept_as_written() -> None:
 )
 @example("\ud800")
 def test_parse_gives_an_attempt_for_any_text(text: str) -> None:
-    assert survives_the_wire(parse(text))
+    assert survives_the_wire(parse_line(text))
 
 
 FIELD_VALUES = (
@@ -160,7 +160,7 @@ FIELD_VALUES = (
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), FIELD_VALUES, min_size=3), st.booleans())
 def test_parse_gives_an_attempt_for_any_object(fields: dict[str, object], ascii_only: bool) -> None:
-    assert survives_the_wire(parse(json.dumps(fields, ensure_ascii=ascii_only)))
+    assert survives_the_wire(parse_line(json.dumps(fields, ensure_ascii=ascii_only)))
 
 
 def survives_the_wire(attempt: Attempt) -> bool:

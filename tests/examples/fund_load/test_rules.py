@@ -2,9 +2,8 @@
 
 import msgspec
 from examples.fund_load.model import Accounts, Attempt, Decision
-from examples.fund_load.parse import parse
 from examples.fund_load.rules import decide
-from tests.examples.fund_load.attempts import BOTH, A, B, C, D, E, attempt, rules
+from tests.examples.fund_load.attempts import BOTH, A, B, C, D, E, attempt, parse_line, rules
 
 
 @BOTH
@@ -60,11 +59,11 @@ def test_ids_are_compared_as_text(experiment: bool) -> None:
 @BOTH
 def test_a_malformed_line_is_declined_with_what_could_be_read_and_touches_no_state(experiment: bool) -> None:
     accounts = Accounts()
-    malformed = parse('{"id":"1","customer_id":"c","load_amount":"$-1","time":"2000-01-04T00:00:00Z"}')
+    malformed = parse_line('{"id":"1","customer_id":"c","load_amount":"$-1","time":"2000-01-04T00:00:00Z"}')
     assert decide(accounts, malformed, experiment=experiment) == Decision(
         "1", "c", accepted=False, rule="malformed:bad_load_amount"
     )
-    assert decide(accounts, parse("nonsense"), experiment=experiment) == Decision(
+    assert decide(accounts, parse_line("nonsense"), experiment=experiment) == Decision(
         "", "", accepted=False, rule="malformed:json"
     )
     assert accounts == Accounts()

@@ -1,8 +1,7 @@
 """The sums of a day and of a week: limits, equality, and what is in a sum."""
 
 import pytest
-from examples.fund_load.parse import parse
-from tests.examples.fund_load.attempts import BOTH, MONDAY, A, B, C, attempt, full_week, rules
+from tests.examples.fund_load.attempts import BOTH, MONDAY, A, B, C, attempt, full_week, parse_line, rules
 
 
 @BOTH
@@ -120,4 +119,4 @@ def test_the_largest_and_the_finest_amounts_are_summed_exactly(experiment: bool)
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_the_first_and_the_last_day_of_the_calendar_are_judged(time: str, experiment: bool) -> None:
     line = f'{{"id":"1","customer_id":"c","load_amount":"$1.00","time":"{time}"}}'
-    assert rules(parse(line), experiment=experiment) == [""]
+    assert rules(parse_line(line), experiment=experiment) == [""]

@@ -34,7 +34,7 @@ class MemoryBus:
         lane_batch: The most items that a lane hands out at once.
     """
 
-    def __init__(self, *, clock: Clock | None = None, retention_s: float = 3600.0, lane_batch: int = 64) -> None:
+    def __init__(self, *, clock: Clock | None = None, retention_s: float = 3600.0, lane_batch: int = 256) -> None:
         self._clock = clock or SystemClock()
         self._retention_s = retention_s
         self._ledger = Ledger(lane_batch=lane_batch)

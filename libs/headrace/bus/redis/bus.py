@@ -56,7 +56,7 @@ class RedisBus:
         namespace: str = DEFAULT_NAMESPACE,
         partitions: int = 1,
         retention_s: float = 3600.0,
-        lane_batch: int = 64,
+        lane_batch: int = 256,
     ) -> None:
         self._connections = Connections(url)
         self._scripts = Scripts(self._connections.commands)
@@ -129,7 +129,9 @@ class RedisBus:
         letters: list[bytes] = []
         async with self._connections.errors():
             for keys in self._keys:
-                entries = await self._connections.commands.xrange(keys.dead(group), count=limit - len(letters) or None)
+                entries: Any = await self._connections.commands.xrange(
+                    keys.dead(group), count=limit - len(letters) or None
+                )
                 letters += [fields[b"letter"] for _, fields in entries][: limit - len(letters)]
         return letters
 

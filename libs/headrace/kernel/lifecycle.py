@@ -1,0 +1,46 @@
+"""The life of a process that runs nodes: start-up hooks, the container, shutdown hooks."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.inject import Injector
+
+_log = structlog.get_logger("headrace.kernel")
+
+
+@asynccontextmanager
+async def lifecycle(plan: ExecutionPlan) -> AsyncIterator[Injector]:
+    """Live through a plan's hooks, once a process, however many of its groups run there.
+
+    Shutdown hooks all run, whatever happened, a failed start-up included; their errors are logged and never hide the
+    first one.
+
+    Yields:
+        The process's container.
+    """
+    injector = Injector(plan.providers)
+    errors: list[Exception] = []
+    try:
+        for hook in plan.on_startup:
+            await _call(hook)
+        yield injector
+    finally:
+        for end in (*plan.on_shutdown, injector.aclose):
+            try:
+                await _call(end)
+            except Exception as error:  # noqa: BLE001 - the others must still run; raised below
+                _log.exception("shutdown_failed", hook=getattr(end, "__qualname__", repr(end)))
+                errors.append(error)
+    if errors:  # reached only where nothing else went wrong
+        raise errors[0]
+
+
+async def _call(hook: Callable[[], Any]) -> None:
+    made = hook()
+    if inspect.isawaitable(made):
+        await made

@@ -1,0 +1,112 @@
+"""What a `run` runs on: this process, a deployment of its own on Redis, or one that already runs."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from headrace.bus.redis.purge import delete_namespace
+from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.clock import random_bytes
+from headrace.runtime.client import Client
+from headrace.runtime.compose import beside, connected, coordinating
+from headrace.runtime.local import local
+from headrace.runtime.reachable import probe
+from headrace.settings.bus import MEMORY, BusSettings, framing, open_bus
+from headrace.settings.logs import LogSettings
+from headrace.settings.sources import read_settings, variable
+from headrace_cli.workers import WorkerProcess
+
+_NAME_BYTES = 4
+
+
+class RunSettings(BusSettings, LogSettings):
+    """Settings of `headrace run`."""
+
+
+class Deployment(Struct, frozen=True):
+    """What to run on.
+
+    Attributes:
+        app: The pipe, as workers load it.
+        placement: As workers read it; None for the code's own.
+        workers: Worker processes a group.
+        attach: Start nothing; use what runs.
+    """
+
+    app: str
+    placement: Path | None
+    workers: int
+    attach: bool
+
+
+@asynccontextmanager
+async def deployed(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings) -> AsyncIterator[Client]:
+    """Give a client of the deployment; what was started for it is stopped when the context closes.
+
+    Raises:
+        BusUnavailableError: The bus is away.
+        WorkerDiedError: A worker does not come up; in an exception group.
+    """
+    if settings.bus_url.startswith(MEMORY):
+        async with local(plan) as client:
+            yield client
+        return
+    is_ours = not deployment.attach and "namespace" not in settings.model_fields_set
+    if is_ours:
+        settings = settings.model_copy(update={"namespace": f"run-{random_bytes(_NAME_BYTES).hex()}"})
+    try:
+        async with _on_redis(plan, deployment, settings) as client:
+            yield client
+    finally:
+        if is_ours:
+            await delete_namespace(settings.bus_url, settings.namespace)
+
+
+@asynccontextmanager
+async def _on_redis(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings) -> AsyncIterator[Client]:
+    frames, bus = framing(settings), open_bus(settings)
+    try:
+        await probe(bus)
+        if deployment.attach:
+            async with connected(plan, bus, frames, partitions=settings.partitions) as client:
+                yield client
+            return
+        environment = worker_environment(deployment, settings)
+        workers = [WorkerProcess(group, environment) for group in plan.groups for _ in range(deployment.workers)]
+        async with (
+            beside(bus, *workers),
+            coordinating(bus),
+            connected(plan, bus, frames, partitions=settings.partitions) as client,
+        ):
+            for worker in workers:
+                await worker.ready.wait()
+            yield client
+    finally:
+        await bus.aclose()
+
+
+def worker_environment(deployment: Deployment, settings: RunSettings) -> Mapping[str, str]:
+    """Give the environment of a worker: ours, with what the command line decided over it."""
+    decided = {
+        "app": deployment.app,
+        "placement": str(deployment.placement.absolute()) if deployment.placement else "",
+        "bus_url": settings.bus_url,
+        "namespace": settings.namespace,
+        "log_level": settings.log_level,
+    }
+    return {**os.environ, **{variable(name): value for name, value in decided.items()}}
+
+
+def run_settings(bus_url: str | None, namespace: str | None) -> RunSettings:
+    """Read the settings of a run, with what the command line gives over them.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    given = {"bus_url": bus_url, "namespace": namespace}
+    settings = read_settings(RunSettings, {name: value for name, value in given.items() if value is not None})
+    quiet = "log_level" not in settings.model_fields_set  # a command is no service: it says what went wrong
+    return settings.model_copy(update={"log_level": "warning"}) if quiet else settings

@@ -1,0 +1,59 @@
+"""How a command ends: by itself, by a signal, or with an error that users read."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+from headrace.errors import HeadraceError
+
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_EXIT_BY_SIGNAL = 128
+
+
+def run_to_end(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command's asynchronous part; gives its exit code.
+
+    A signal cancels it, so that what it has started is stopped in order; a second one cancels that, too.
+
+    Raises:
+        HeadraceError: What ended the command, taken out of the groups in which tasks raise.
+    """
+    try:
+        return asyncio.run(_with_signals(command))
+    except BaseExceptionGroup as group:
+        known = _known(group)
+        if known is None:
+            raise
+        raise known from group
+
+
+async def _with_signals(command: Coroutine[Any, Any, int]) -> int:
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    taken: list[int] = []
+
+    def take(number: int) -> None:
+        taken.append(number)
+        if task is not None:
+            task.cancel()
+
+    for number in _END_SIGNALS:
+        loop.add_signal_handler(number, take, number)
+    try:
+        return await command
+    except asyncio.CancelledError:
+        if not taken:
+            raise
+        return _EXIT_BY_SIGNAL + taken[0]
+    finally:
+        for number in _END_SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _known(group: BaseExceptionGroup[BaseException]) -> HeadraceError | None:
+    for error in group.exceptions:
+        found = _known(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, HeadraceError):
+            return found
+    return None

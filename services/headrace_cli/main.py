@@ -1,0 +1,58 @@
+"""The `headrace` command: composes one file a command."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import click
+import typer
+
+from headrace.errors import HeadraceError
+from headrace.settings.main import report
+from headrace_cli import services
+from headrace_cli.dev import dev
+from headrace_cli.plan import plan
+from headrace_cli.run import run
+
+app = typer.Typer(
+    name="headrace",
+    help="Typed pipelines, in one process or as services over Redis Streams.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(run)
+app.command()(dev)
+app.command()(plan)
+for service in (services.worker, services.reply, services.gateway):
+    app.command(context_settings=services.PASS_THROUGH)(service)
+
+
+@app.callback(invoke_without_command=True)
+def headrace(*, show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    """Typed pipelines, in one process or as services over Redis Streams."""
+    if show_version:
+        sys.stdout.write(f"headrace {_version()}\n")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives the exit code."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except HeadraceError as error:
+        return report(error)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except click.Abort:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _version() -> str:
+    try:
+        return version("headrace")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "(not installed)"
