@@ -64,7 +64,8 @@ def read_line(line: str) -> Load:
         return Load("", "", "", "", problem="json")
     texts = [_text(getattr(fields, name)) for name in fields.__struct_fields__]
     problem = _first_unread(fields) if None in texts else ""
-    return Load(*(text or "" for text in texts), problem=problem)
+    id_, customer_id, load_amount, time = (text or "" for text in texts)
+    return Load(id_, customer_id, load_amount, time, problem)
 
 
 def parse(load: Load) -> Attempt:

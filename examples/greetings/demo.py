@@ -5,6 +5,7 @@ Needs no Redis and no second process; ends with exit code 0 only where the answe
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ def main() -> int:
     command = ["headrace", "dev", APP, "--port", str(port)]
     _say(f"$ {' '.join(command)} &")
     beside_python = Path(sys.executable).with_name(command[0])
-    server = subprocess.Popen([str(beside_python), *command[1:]])  # noqa: S603 - our own command, no shell
+    environment = {**os.environ, "HEADRACE_LOG_LEVEL": "warning"}  # so that request and answer stand out
+    server = subprocess.Popen([str(beside_python), *command[1:]], env=environment)  # noqa: S603 - our own command, no shell
     try:
         if not _is_ready(server, port):
             _say(f"demo: the server was not ready within {START_TIMEOUT_S:g} s")

@@ -1,7 +1,7 @@
 """What a `run` runs on: this process, a deployment of its own on Redis, or one that already runs."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from msgspec import Struct
 from headrace.bus.redis.purge import delete_namespace
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import random_bytes
+from headrace.reply.coordinator import ReplyCoordinator
+from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
-from headrace.runtime.compose import beside, connected, coordinating
+from headrace.runtime.compose import beside, connected, instance_name
 from headrace.runtime.local import local
 from headrace.runtime.reachable import probe
 from headrace.settings.bus import MEMORY, BusSettings, framing, open_bus
@@ -43,7 +45,7 @@ class Deployment(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def deployed(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings) -> AsyncIterator[Client]:
+async def deployed(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings) -> AsyncGenerator[Client]:
     """Give a client of the deployment; what was started for it is stopped when the context closes.
 
     Raises:
@@ -66,7 +68,7 @@ async def deployed(plan: ExecutionPlan, deployment: Deployment, settings: RunSet
 
 
 @asynccontextmanager
-async def _on_redis(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings) -> AsyncIterator[Client]:
+async def _on_redis(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings) -> AsyncGenerator[Client]:
     frames, bus = framing(settings), open_bus(settings)
     try:
         await probe(bus)
@@ -76,14 +78,13 @@ async def _on_redis(plan: ExecutionPlan, deployment: Deployment, settings: RunSe
             return
         environment = worker_environment(deployment, settings)
         workers = [WorkerProcess(group, environment) for group in plan.groups for _ in range(deployment.workers)]
-        async with (
-            beside(bus, *workers),
-            coordinating(bus),
-            connected(plan, bus, frames, partitions=settings.partitions) as client,
-        ):
+        coordinator = ReplyCoordinator(bus, instance_name("reply"))
+        waiters = Waiters(bus, instance_name("client"))
+        # at the end all answers are there, so all parts are stopped at once
+        async with beside(bus, *workers, coordinator, waiters):
             for worker in workers:
                 await worker.ready.wait()
-            yield client
+            yield Client(plan, bus, waiters, framing=frames, partitions=settings.partitions)
     finally:
         await bus.aclose()
 

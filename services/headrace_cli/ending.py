@@ -52,8 +52,10 @@ async def _with_signals(command: Coroutine[Any, Any, int]) -> int:
 
 
 def _known(group: BaseExceptionGroup[BaseException]) -> HeadraceError | None:
-    for error in group.exceptions:
-        found = _known(error) if isinstance(error, BaseExceptionGroup) else error
-        if isinstance(found, HeadraceError):
-            return found
+    found, _ = group.split(HeadraceError)
+    while found is not None:
+        first = found.exceptions[0]
+        if isinstance(first, HeadraceError):
+            return first
+        found = first
     return None

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -19,7 +19,7 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def input_from(path: Path) -> Iterator[IO[bytes]]:
+def input_from(path: Path) -> Generator[IO[bytes]]:
     """Open an input: standard input for `-`."""
     if path == STANDARD:
         yield sys.stdin.buffer
@@ -29,7 +29,7 @@ def input_from(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def output_to(path: Path | None) -> Iterator[IO[bytes]]:
+def output_to(path: Path | None) -> Generator[IO[bytes]]:
     """Open an output: stdout for None and `-`, else a file that appears whole, or not at all where the body fails."""
     if path is None or path == STANDARD:
         yield sys.stdout.buffer
@@ -43,7 +43,7 @@ def output_to(path: Path | None) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def _replacing(path: Path) -> Generator[IO[bytes]]:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     beside = Path(name)
     try:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
-import click
 import typer
 
 from headrace.errors import HeadraceError
-from headrace.settings.main import report
+from headrace.settings.main import EXIT_FAILED, report
 from headrace_cli import services
 from headrace_cli.dev import dev
 from headrace_cli.plan import plan
@@ -40,15 +39,12 @@ def headrace(*, show_version: Annotated[bool, typer.Option("--version", help="Sh
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit code."""
     try:
-        code = app(arguments, standalone_mode=False)
+        app(arguments)
     except HeadraceError as error:
         return report(error)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
-    except click.Abort:
-        return 130
-    return code if isinstance(code, int) else 0
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else EXIT_FAILED
+    return 0
 
 
 def _version() -> str:

@@ -1,7 +1,7 @@
 """A progress bar on stderr, where a person watches and there is something to watch."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 @contextmanager
-def progress_of(path: Path, *, is_wanted: bool | None = None) -> Iterator[Callable[[], None]]:
+def progress_of(path: Path, *, is_wanted: bool | None = None) -> Generator[Callable[[], None]]:
     """Show how far the lines of a file have come.
 
     Args:

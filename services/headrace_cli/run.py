@@ -14,10 +14,10 @@ from headrace.runtime.load import load_plan
 from headrace.settings.logs import set_up_logging
 from headrace.settings.main import EXIT_FAILED
 from headrace_cli.deployment import Deployment, RunSettings, deployed, run_settings
-from headrace_cli.lines import EMPTY_RESULT, answer_line, messages_of
-from headrace_cli.options import App, PlacementFile
 from headrace_cli.ending import run_to_end
 from headrace_cli.files import STANDARD, input_from, output_to, say
+from headrace_cli.lines import EMPTY_RESULT, answer_line, messages_of
+from headrace_cli.options import App, PlacementFile
 from headrace_cli.progress import progress_of
 
 

@@ -1,6 +1,5 @@
 """The deployed services: they come up, decide, answer what waited for the reply service, and stop in order."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WAITING = 5
 START_TIMEOUT_S = 60
 ANSWER_TIMEOUT_S = 60.0
+WEB_STACK = "import importlib.util as u; print([name for name in ('fastapi', 'uvicorn') if u.find_spec(name)])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,7 @@ class Deployment:
             "load_amount": amount,
             "time": "2026-01-01T00:00:00Z",
         }
-        message = {"text": json.dumps(line)}
-        answer = httpx.post(f"{self.url}/v1/pipes/fund_load", json=message, timeout=ANSWER_TIMEOUT_S)
+        answer = httpx.post(f"{self.url}/v1/pipes/fund_load", json=line, timeout=ANSWER_TIMEOUT_S)
         assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
         decision: dict[str, object] = answer.json()
         return decision
@@ -133,10 +132,7 @@ def test_a_service_stops_in_order_when_it_is_told_to(deployment: Deployment) -> 
 
 @pytest.mark.parametrize("service", ["reply", "worker-intake"])
 def test_an_image_holds_no_web_stack_where_its_service_needs_none(deployment: Deployment, service: str) -> None:
-    program = (
-        "import importlib.util as u; print([name for name in ('fastapi', 'uvicorn', 'typer') if u.find_spec(name)])"
-    )
-    alone = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", service, "-c", program)
+    alone = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", service, "-c", WEB_STACK)
     assert deployment.run(*alone).strip() == "[]"
 
 

@@ -88,7 +88,7 @@ class LedgerAndLua(RuleBasedStateMachine):
             self.loop.close()
 
     def both(self, call: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        return tuple(  # type: ignore[return-value]  # of two
+        return tuple(
             self.loop.run_until_complete(getattr(bus, call)(*args, **kwargs)) for bus in (self.memory, self.redis)
         )
 
@@ -150,7 +150,7 @@ class LedgerAndLua(RuleBasedStateMachine):
         limit=st.integers(0, 2),
         again=st.booleans(),
     )
-    def commit(self, one: Held, kinds: list[str], ending: str | None, share: float, limit: int, again: bool) -> Any:  # noqa: FBT001
+    def commit(self, one: Held, kinds: list[str], ending: str | None, share: float, limit: int, again: bool) -> Any:
         entry = one.in_memory.entry
         count = round(share * len(entry.items)) if entry.lane else 1
         settled = [
@@ -165,7 +165,7 @@ class LedgerAndLua(RuleBasedStateMachine):
         self.commit_both(one.group, commits)
         return multiple((one, commits))
 
-    def settled(self, one: Held, position: int, kinds: list[str], ending: str | None, again: bool) -> Settled:  # noqa: FBT001
+    def settled(self, one: Held, position: int, kinds: list[str], ending: str | None, again: bool) -> Settled:
         trace_id, item = one.traces[position], one.in_memory.entry.items[position]
         tickets = self.runs.tickets[trace_id]
         terminal: Terminal | None = {
@@ -242,7 +242,7 @@ class LedgerAndLua(RuleBasedStateMachine):
 def test_the_ledger_and_the_lua_are_the_same_algebra(redis_url: str) -> None:
     LedgerAndLua.url = redis_url
     machine: type[RuleBasedStateMachine] = LedgerAndLua
-    machine.TestCase.settings = settings(  # type: ignore[attr-defined]  # set by Hypothesis
+    machine.TestCase.settings = settings(
         max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
     )
-    machine.TestCase("runTest").runTest()  # type: ignore[attr-defined]  # set by Hypothesis
+    machine.TestCase("runTest").runTest()

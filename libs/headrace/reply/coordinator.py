@@ -13,7 +13,7 @@ from headrace.bus.protocol import Replies
 from headrace.errors import BusError
 
 _log = structlog.get_logger("headrace.reply")
-_READ_WAIT_S = 1.0
+_READ_WAIT_S = 0.5
 _READ_LIMIT = 512
 _RETRY_S = 0.2  # between reads while the bus is away
 

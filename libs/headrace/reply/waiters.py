@@ -5,7 +5,7 @@ A process has one inbox on the bus; the reply coordinator puts the terminal even
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import structlog
@@ -15,7 +15,7 @@ from headrace.errors import BusError, UnknownRunError, WaitTimeoutError
 from headrace.ledger.values import Terminal, TerminalEvent
 
 _log = structlog.get_logger("headrace.reply")
-_READ_WAIT_S = 1.0  # bounds how long a stop waits for the read under way
+_READ_WAIT_S = 0.5  # bounds how long a stop waits for the read under way
 _READ_LIMIT = 512
 _RETRY_S = 0.2  # between reads while the bus is away
 _REMEMBERED = 4096  # answered trace_ids, by which a duplicate is told from a late reply
@@ -71,7 +71,7 @@ class Waiters:
         self._stopping.set()
 
     @asynccontextmanager
-    async def expect(self, trace_id: str) -> AsyncIterator[asyncio.Future[Terminal]]:
+    async def expect(self, trace_id: str) -> AsyncGenerator[asyncio.Future[Terminal]]:
         """Expect a run's terminal event, in this process; telling the bus is the caller's (`submit`, or `watch`).
 
         Yields:

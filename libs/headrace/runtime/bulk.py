@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from itertools import islice
 
 from headrace.ledger.values import Terminal
@@ -14,7 +14,7 @@ DEFAULT_BATCH = 256  # runs started in one round trip
 
 async def run_all(
     client: Client, messages: Iterable[object], *, window: int = DEFAULT_WINDOW, batch: int = DEFAULT_BATCH
-) -> AsyncIterator[tuple[str, Terminal]]:
+) -> AsyncGenerator[tuple[str, Terminal], None]:
     """Run every message and give the terminals in input order.
 
     Args:

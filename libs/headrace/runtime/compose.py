@@ -4,7 +4,7 @@ A service opens one of them; the memory profile opens all of them in one event l
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -33,7 +33,7 @@ async def consuming(
     *,
     options: ConsumerOptions | None = None,
     observers: tuple[Observer, ...] = (),
-) -> AsyncIterator[tuple[Consumer, ...]]:
+) -> AsyncGenerator[tuple[Consumer, ...]]:
     """Consume groups in this event loop until the context closes; what is under way is finished first."""
     async with lifecycle(plan) as injector:
         consumers: list[Consumer] = []
@@ -47,7 +47,7 @@ async def consuming(
 
 
 @asynccontextmanager
-async def coordinating(bus: Bus) -> AsyncIterator[ReplyCoordinator]:
+async def coordinating(bus: Bus) -> AsyncGenerator[ReplyCoordinator]:
     """Match terminal events to waiters in this event loop until the context closes."""
     coordinator = ReplyCoordinator(bus, instance_name("reply"))
     async with beside(bus, coordinator):
@@ -55,7 +55,7 @@ async def coordinating(bus: Bus) -> AsyncIterator[ReplyCoordinator]:
 
 
 @asynccontextmanager
-async def connected(plan: ExecutionPlan, bus: Bus, framing: Framing, *, partitions: int = 1) -> AsyncIterator[Client]:
+async def connected(plan: ExecutionPlan, bus: Bus, framing: Framing, *, partitions: int = 1) -> AsyncGenerator[Client]:
     """Give a client with waiters of its own until the context closes."""
     waiters = Waiters(bus, instance_name("client"))
     async with beside(bus, waiters):
@@ -75,7 +75,7 @@ class Background(Protocol):
 
 
 @asynccontextmanager
-async def beside(bus: Bus, *parts: Background) -> AsyncIterator[None]:
+async def beside(bus: Bus, *parts: Background) -> AsyncGenerator[None]:
     """Run parts beside the body of the context; when it ends, however it does, stop them and wait until they have.
 
     The body's own error comes out as it is; a part that crashes cancels the body and comes out in a group.

@@ -18,7 +18,7 @@ from headrace.kernel.runner import AsyncRunner
 from headrace.ledger.values import Answer, Commit, Delivery
 
 _log = structlog.get_logger("headrace.consumer")
-_READ_WAIT_S = 1.0  # bounds how long a stop waits for the read under way
+_READ_WAIT_S = 0.5  # bounds how long a stop waits for the read under way
 _RETRY_S = 0.2  # between tries while the bus is away
 _COMMIT_LIMIT = 256  # commits in one call: a few ms of the server's time
 

@@ -3,7 +3,7 @@
 It is the deployed system in one process: the same consumers and runners, placed the same way, over another bus.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from headrace.bus.memory.bus import MemoryBus
@@ -15,7 +15,7 @@ from headrace.wire.envelope import Framing
 
 
 @asynccontextmanager
-async def local(plan: ExecutionPlan, *, observers: tuple[Observer, ...] = ()) -> AsyncIterator[Client]:
+async def local(plan: ExecutionPlan, *, observers: tuple[Observer, ...] = ()) -> AsyncGenerator[Client]:
     """Run a plan in this process.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from headrace.errors import AppError, CompileError, HeadraceError, SettingsError
+from headrace.errors import AppError, CompileError, HeadraceError, InvalidMessageError, SettingsError
 from headrace.settings.flags import parse_settings
 from headrace.settings.logs import set_up_logging
 from headrace.settings.services import ServiceSettings
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 EXIT_FAILED = 1
 EXIT_MISTAKE = 2  # what was asked for cannot be: the same again would end the same
-_MISTAKES = (SettingsError, AppError, CompileError)
+_MISTAKES = (SettingsError, AppError, CompileError, InvalidMessageError)
 _log = structlog.get_logger("headrace.service")
 
 
@@ -42,7 +42,7 @@ def run_service(
         asyncio.run(serve(settings))
     except HeadraceError as error:
         return report(error)
-    except Exception:  # the top of the process
+    except Exception:  # noqa: BLE001 - the top of the process; logged
         _log.exception("service_crashed")
         return EXIT_FAILED
     return 0

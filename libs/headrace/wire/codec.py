@@ -2,7 +2,7 @@
 
 Messages are `msgspec.Struct`, pydantic models or dataclasses. In an envelope they are msgpack, a pydantic model is
 the JSON that it writes itself, so that its own serialisers and strict types hold; at the rim (command line, HTTP) all
-are JSON.
+are JSON. In an envelope a model's fields go by their own names, at the rim by their aliases.
 """
 
 import dataclasses
@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from headrace.errors import InvalidMessageError
-
-_SHOWN_MISTAKES = 3  # of a pydantic validation: enough to act on, bounded in a log
+from headrace.wire.refusal import describe
 
 
 def is_message_type(candidate: object) -> bool:
@@ -44,9 +43,10 @@ class MessageCodec:
         self._from_body: Callable[[Any], Any]
         self._from_json: Callable[[Any], Any]
         if issubclass(message_type, BaseModel):
-            self._to_body = self._to_json = _model_to_json
+            self._to_body, self._to_json = _model_to_body, _model_to_json
             self._from_json = message_type.model_validate_json
-            self._from_body = lambda body: message_type.model_validate_json(bytes(body))
+            # not by alias: a field may be written under another alias than it is read from
+            self._from_body = lambda body: message_type.model_validate_json(bytes(body), by_alias=False, by_name=True)
         else:
             self._to_body = msgspec.msgpack.Encoder().encode
             self._to_json = msgspec.json.Encoder().encode
@@ -86,24 +86,19 @@ class MessageCodec:
     def _encoded(self, message: object, encode: Callable[[Any], bytes]) -> bytes:
         try:
             return encode(message)
-        except (TypeError, ValueError, OverflowError, PydanticSerializationError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError, PydanticSerializationError) as error:
             raise InvalidMessageError(self.name, "a field holds a value that cannot be encoded") from error
 
     def _decoded(self, data: bytes | memoryview, decode: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - as decode
         try:
             return decode(data)
-        except ValidationError as error:
-            raise InvalidMessageError(self.name, _describe(error)) from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InvalidMessageError(self.name, str(error)) from error
+        except Exception as error:  # a validator is its author's code, and may raise anything
+            raise InvalidMessageError(self.name, describe(error, self.message_type)) from error
+
+
+def _model_to_body(message: BaseModel) -> bytes:
+    return message.model_dump_json(by_alias=False, round_trip=True).encode()
 
 
 def _model_to_json(message: BaseModel) -> bytes:
-    return message.model_dump_json().encode()
-
-
-def _describe(error: ValidationError) -> str:
-    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [f"{'.'.join(map(str, mistake['loc'])) or 'message'}: {mistake['msg']}" for mistake in mistakes]
-    more = len(shown) - _SHOWN_MISTAKES
-    return "; ".join((*shown[:_SHOWN_MISTAKES], *((f"and {more} more",) if more > 0 else ())))
+    return message.model_dump_json(by_alias=True).encode()

@@ -7,7 +7,7 @@ Buses carry frames untouched, so an envelope is encoded once and its signature h
 import msgspec
 from msgspec import Struct
 
-from headrace.errors import EnvelopeError, EnvelopeTooLargeError
+from headrace.errors import EnvelopeError, EnvelopeTooLargeError, SignatureError
 from headrace.wire.signing import SIGNATURE_BYTES, Keyring
 
 DEFAULT_MAX_FRAME_BYTES = 8 * 1024 * 1024  # a Redis entry of more stalls its server for everybody
@@ -89,7 +89,7 @@ class Framing:
         """
         try:
             return _decode(self.unwrap(frame))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise EnvelopeError("the payload is no envelope") from error
 
     def wrap(self, payload: bytes) -> bytes:
@@ -111,5 +111,5 @@ class Framing:
         if self._keyring is not None:
             self._keyring.verify(frame[1 : 1 + id_length], frame[1 + id_length : start], payload)
         elif id_length:
-            raise EnvelopeError("the frame is signed, and this process has no signing keys")
+            raise SignatureError("it is signed, and this process has no signing keys")
         return payload

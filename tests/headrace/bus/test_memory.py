@@ -1,5 +1,5 @@
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus

@@ -129,11 +129,9 @@ class RedisBus:
         letters: list[bytes] = []
         async with self._connections.errors():
             for keys in self._keys:
-                entries: Any = await self._connections.commands.xrange(
-                    keys.dead(group), count=limit - len(letters) or None
-                )
-                letters += [fields[b"letter"] for _, fields in entries][: limit - len(letters)]
-        return letters
+                entries: Any = await self._connections.commands.xrange(keys.dead(group), count=limit)
+                letters += [fields[b"letter"] for _, fields in entries]
+        return letters[:limit]
 
     async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
         is_new = [False] * len(submissions)

@@ -1,5 +1,7 @@
 """Deletes a namespace: for whoever made it for a while, such as one invocation of a command or one test."""
 
+from typing import Any
+
 from headrace.bus.redis.connection import Connections
 
 _SCAN_COUNT = 1000
@@ -13,20 +15,20 @@ async def delete_namespace(url: str, namespace: str) -> int:
         BusUnavailableError: The bus is away.
     """
     connections = Connections(url)
-    deleted = 0
+    cursor, deleted = 0, 0
     try:
         async with connections.errors():
-            keys: list[bytes] = []
-            async for key in connections.commands.scan_iter(match=_pattern(namespace), count=_SCAN_COUNT):
-                keys.append(key)
-                if len(keys) >= _SCAN_COUNT:
+            while True:
+                answer: Any = await connections.block(
+                    "SCAN", cursor, "MATCH", _pattern(namespace), "COUNT", _SCAN_COUNT
+                )
+                cursor, keys = int(answer[0]), list[bytes](answer[1])
+                if keys:
                     deleted += await connections.commands.unlink(*keys)
-                    keys.clear()
-            if keys:
-                deleted += await connections.commands.unlink(*keys)
+                if cursor == 0:
+                    return deleted
     finally:
         await connections.aclose()
-    return deleted
 
 
 def _pattern(namespace: str) -> str:

@@ -1,0 +1,53 @@
+"""`headrace dev`: a pipe over HTTP in one process, on the memory bus; nothing else has to run."""
+
+import json
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from headrace.bus.memory.bus import MemoryBus
+from headrace.graph.plan import ExecutionPlan
+from headrace.runtime.compose import consuming, coordinating
+from headrace.runtime.load import load_plan
+from headrace.runtime.signals import stop_signals
+from headrace.settings.logs import LogSettings, set_up_logging
+from headrace.settings.sources import read_settings
+from headrace.wire.envelope import Framing
+from headrace_cli.ending import run_to_end
+from headrace_cli.example import example_of
+from headrace_cli.options import App, PlacementFile
+from headrace_gateway.app import create_app
+from headrace_gateway.server import address_of, listen, serve_http
+
+_DRAIN_S = 5.0
+
+
+def dev(
+    app: App,
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for a free one.")] = 8080,
+    placement: PlacementFile = None,
+) -> None:
+    """Serve a pipe over HTTP in one process, without Redis."""
+    set_up_logging(read_settings(LogSettings), "dev")
+    raise typer.Exit(run_to_end(_serve(load_plan(app, placement), host, port)))
+
+
+async def _serve(plan: ExecutionPlan, host: str, port: int) -> int:
+    bus, framing = MemoryBus(), Framing()
+    with stop_signals() as stopping, listen(host, port) as listening:
+        async with consuming(plan, bus, framing, tuple(plan.groups)), coordinating(bus):
+
+            def started() -> None:
+                url = address_of(listening)
+                body = shlex.quote(json.dumps(example_of(plan)))
+                sys.stdout.write(f"serving pipe '{plan.pipe}' at {url}, its API is described at {url}/docs; try\n")
+                sys.stdout.write(f"  curl -d {body} {url}/v1/pipes/{plan.pipe}\n")
+                sys.stdout.flush()
+
+            app = create_app([plan], bus, framing)
+            await serve_http(app, [listening], stopping, drain_s=_DRAIN_S, on_started=started)
+    return 0

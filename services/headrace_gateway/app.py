@@ -1,0 +1,103 @@
+"""The gateway's application: routes over the pipes it serves, and what turns errors into problems."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from headrace.bus.protocol import Bus
+from headrace.errors import HeadraceError
+from headrace.graph.plan import ExecutionPlan
+from headrace.reply.waiters import Waiters
+from headrace.runtime.client import Client
+from headrace.runtime.compose import Background, beside, instance_name
+from headrace.wire.envelope import Framing
+from headrace_gateway.health import health_router
+from headrace_gateway.openapi import components_of
+from headrace_gateway.pipes import pipes_router
+from headrace_gateway.problem import ProblemError, problem, problem_of
+from headrace_gateway.runs import runs_router
+from headrace_gateway.served import Limits, Served
+
+_CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
+_CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
+
+
+def create_app(
+    plans: Sequence[ExecutionPlan],
+    bus: Bus,
+    framing: Framing,
+    *,
+    limits: Limits | None = None,
+    partitions: int = 1,
+    parts: Sequence[Background] = (),
+) -> FastAPI:
+    """Make the application; its lifespan reads the inbox of this process's waiters.
+
+    Args:
+        plans: The pipes to serve; each has its name once.
+        bus: Stays the caller's, who closes it.
+        partitions: As the bus's.
+        parts: Run beside the waiters, such as a reply coordinator.
+    """
+    waiters = Waiters(bus, instance_name("gateway"))
+    clients = {plan.pipe: Client(plan, bus, waiters, framing=framing, partitions=partitions) for plan in plans}
+    served = Served(clients, bus, waiters, limits or Limits())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with beside(bus, waiters, *parts):
+            yield
+
+    app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
+    for router in (pipes_router(served), runs_router(served), health_router(served)):
+        app.include_router(router)
+    _answer_errors(app)
+    _describe(app, plans)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(HeadraceError)
+    async def known(_request: Request, error: HeadraceError) -> Response:
+        return problem_of(error)
+
+    @app.exception_handler(ProblemError)
+    async def refused(_request: Request, error: ProblemError) -> Response:
+        return problem(error.status, error.code, error.detail)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_request: Request, error: RequestValidationError) -> Response:
+        where = ", ".join(sorted({str(mistake["loc"][-1]) for mistake in error.errors()}))
+        return problem(HTTPStatus.BAD_REQUEST, "malformed_query", f"malformed: {where}")
+
+    @app.exception_handler(HTTPException)
+    async def routed(_request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        return problem(status, _CODES.get(status, "refused"), status.phrase, headers=error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return Response(status_code=_CLIENT_CLOSED)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_request: Request, _error: Exception) -> Response:
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "the gateway failed; its log says more")
+
+
+def _describe(app: FastAPI, plans: Sequence[ExecutionPlan]) -> None:
+    made: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not made:
+            made.update(get_openapi(title=app.title, version=app.version, routes=app.routes))
+            made.setdefault("components", {}).setdefault("schemas", {}).update(components_of(plans))
+        return made
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way of extending it

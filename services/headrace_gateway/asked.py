@@ -1,0 +1,61 @@
+"""What a request asks for beside its body: how long to wait, a deadline, a trace context. Pure."""
+
+import math
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from msgspec import Struct
+
+from headrace_gateway.problem import ProblemError
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_MAX_TIMEOUT_S = 7 * 24 * 3600.0
+
+
+class Preference(Struct, frozen=True):
+    """The `Prefer` header (RFC 7240), as far as it is ours.
+
+    Attributes:
+        wait_s: Seconds to wait; None where it says nothing.
+        is_async: To answer 202 where there is no answer in time, and without `wait` at once.
+    """
+
+    wait_s: float | None = None
+    is_async: bool = False
+
+
+def preference_of(headers: Iterable[str]) -> Preference:
+    """Read `Prefer` headers; what is unknown or malformed in them is ignored, as the RFC asks."""
+    wait_s, is_async = None, False
+    for part in ",".join(headers).lower().split(","):
+        name, _, value = part.partition(";")[0].partition("=")
+        value = value.strip().strip('"')
+        if name.strip() == "wait" and value.isascii() and value.isdigit() and wait_s is None:
+            wait_s = float(value)
+        elif name.strip() == "respond-async":
+            is_async = True
+    return Preference(wait_s, is_async)
+
+
+def timeout_of(header: str | None) -> float:
+    """Read `X-Request-Timeout`, in seconds; 0 where it is missing.
+
+    Raises:
+        ProblemError: It is no positive number, or over a week.
+    """
+    if header is None:
+        return 0.0
+    try:
+        timeout_s = float(header)
+    except ValueError:
+        timeout_s = math.nan
+    if not 0 < timeout_s <= _MAX_TIMEOUT_S:
+        detail = f"X-Request-Timeout must be a number of seconds over 0, at most {_MAX_TIMEOUT_S:.0f}"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed_header", detail)
+    return timeout_s
+
+
+def traceparent_of(header: str | None) -> str:
+    """Read `traceparent`; one that is malformed is dropped, as W3C Trace Context asks."""
+    return header if header is not None and _TRACEPARENT.fullmatch(header) else ""

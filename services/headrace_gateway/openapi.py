@@ -1,0 +1,99 @@
+"""What OpenAPI says of a pipe: its request from the entry type, its response from the terminal types. Pure."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from headrace.graph.plan import ExecutionPlan
+from headrace.ledger.values import RunState
+
+_DEFINITIONS = "#/$defs/"
+_COMPONENTS = "#/components/schemas/"
+_TEXT = {"type": "string"}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        **dict.fromkeys(("type", "title", "detail", "code", "trace_id"), _TEXT),
+        "status": {"type": "integer"},
+        "failure": {"type": "object"},
+    },
+}
+_RUN_SCHEMA = {
+    "type": "object",
+    "required": ["trace_id", "pipe", "plan", "state"],
+    "properties": {
+        **dict.fromkeys(("trace_id", "pipe", "plan"), _TEXT),
+        "state": {"enum": [state.value for state in RunState]},
+        "created_ms": {"type": "integer"},
+        "result": {},
+        "failure": {"type": "object"},
+    },
+}
+PROBLEM: dict[str, Any] = {
+    "description": "A problem (RFC 9457).",
+    "content": {"application/problem+json": {"schema": {"$ref": f"{_COMPONENTS}Problem"}}},
+}
+RUN: dict[str, Any] = {
+    "description": "Where the run stands.",
+    "content": {"application/json": {"schema": {"$ref": f"{_COMPONENTS}Run"}}},
+}
+_STATUSES = (400, 409, 413, 422, 500, 502, 503, 504)
+_HEADERS = (
+    ("Prefer", "`wait=SECONDS` bounds the wait, `respond-async` does not wait; both answer 202 with a Location."),
+    ("X-Request-Timeout", "Seconds until the run's deadline."),
+    ("traceparent", "W3C Trace Context."),
+)
+
+
+def operation_of(plan: ExecutionPlan) -> dict[str, Any]:
+    """Give the arguments that describe a pipe's route to FastAPI."""
+    responses: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, PROBLEM)
+    responses[200] = {"description": "The run's result.", "content": _content(plan, plan.terminal_types)}
+    responses[202] = {**RUN, "description": "The run goes on; Location says where to ask for it."}
+    responses[204] = {"description": "The run completed without a result."}
+    return {
+        "operation_id": f"run_{plan.pipe}",
+        "summary": f"Run {plan.pipe}",
+        "responses": responses,
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": _content(plan, (plan.entry_type,))},
+            "parameters": [
+                {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+                for name, text in _HEADERS
+            ],
+        },
+    }
+
+
+def components_of(plans: Iterable[ExecutionPlan]) -> dict[str, Any]:
+    """Give the schemas that the routes of some plans refer to; each name starts with its pipe's."""
+    schemas: dict[str, Any] = {"Problem": _PROBLEM_SCHEMA, "Run": _RUN_SCHEMA}
+    for plan in plans:
+        for name in (plan.entry_type, *plan.terminal_types):
+            definitions = _schema(plan, name).get("$defs", {})
+            schemas |= {f"{plan.pipe}.{key}": _moved(plan, value) for key, value in definitions.items()}
+    return schemas
+
+
+def _content(plan: ExecutionPlan, type_names: tuple[str, ...]) -> dict[str, Any]:
+    schemas = [
+        _moved(plan, {key: value for key, value in _schema(plan, name).items() if key != "$defs"})
+        for name in type_names
+    ]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {}
+    return {"application/json": {"schema": schema}}
+
+
+def _schema(plan: ExecutionPlan, type_name: str) -> dict[str, Any]:
+    return plan.codecs[type_name].json_schema()
+
+
+def _moved(plan: ExecutionPlan, schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Point references at the document's components instead of the schema's own definitions."""
+    if isinstance(schema, dict):
+        return {key: _moved(plan, value) for key, value in cast("dict[str, object]", schema).items()}
+    if isinstance(schema, list):
+        return [_moved(plan, value) for value in cast("list[object]", schema)]
+    if isinstance(schema, str) and schema.startswith(_DEFINITIONS):
+        return f"{_COMPONENTS}{plan.pipe}.{schema.removeprefix(_DEFINITIONS)}"
+    return schema

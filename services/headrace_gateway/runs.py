@@ -1,0 +1,87 @@
+"""`GET /v1/runs/{trace_id}`: where a run stands, and its result or failure once it has ended."""
+
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+from msgspec import Struct
+
+from headrace.errors import Failure, RunError, UnknownRunError, WaitTimeoutError
+from headrace.ledger.values import RunState, RunView
+from headrace.wire.trace import is_trace_id
+from headrace_gateway.openapi import PROBLEM, RUN
+from headrace_gateway.problem import TRACE_HEADER
+from headrace_gateway.served import Served
+
+_PREFIX = "/v1/runs"
+_NO_RESULT = msgspec.Raw(b"null")
+
+
+class RunBody(Struct, frozen=True, omit_defaults=True):
+    """A run as callers see it.
+
+    Attributes:
+        created_ms: Unix time in milliseconds; left out where it is not known here.
+        result: As the pipe's path would have answered it; null where the run completed without one.
+    """
+
+    trace_id: str
+    pipe: str
+    plan: str
+    state: str
+    created_ms: int = 0
+    result: msgspec.Raw | None = None
+    failure: Failure | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {200: RUN, 404: PROBLEM}
+
+
+def run_path(trace_id: str) -> str:
+    """Give the path where a run is found."""
+    return f"{_PREFIX}/{trace_id}"
+
+
+def runs_router(served: Served) -> APIRouter:
+    """Make the routes of runs; only runs of pipes that are served here are found."""
+    router = APIRouter(prefix=_PREFIX, tags=["runs"])
+
+    @router.get(
+        "/{trace_id}", operation_id="get_run", summary="Look a run up", responses=_RESPONSES, response_model=None
+    )
+    async def get_run(
+        trace_id: str, wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds.")] = 0.0
+    ) -> Response:
+        view = await _view(served, trace_id)
+        if view.terminal is None and wait > 0:
+            with suppress(WaitTimeoutError):  # then it is open still, and that is the answer
+                await served.waiters.wait(trace_id, min(wait, served.limits.max_wait_s))
+            view = await _view(served, trace_id)
+        return Response(_encode(_body(served, view)), headers={TRACE_HEADER: trace_id}, media_type="application/json")
+
+    return router
+
+
+async def _view(served: Served, trace_id: str) -> RunView:
+    view = await served.bus.view(trace_id) if is_trace_id(trace_id) else None
+    if view is None or view.pipe not in served.clients:
+        raise UnknownRunError(trace_id)
+    return view
+
+
+def _body(served: Served, view: RunView) -> RunBody:
+    if view.terminal is None:
+        return RunBody(view.trace_id, view.pipe, view.plan, RunState.OPEN, view.created_ms)
+    state = view.terminal.state
+    try:
+        result = served.clients[view.pipe].result_json(view.trace_id, view.terminal)
+    except RunError as error:
+        return RunBody(view.trace_id, view.pipe, view.plan, state, view.created_ms, None, error.failure)
+    return RunBody(view.trace_id, view.pipe, view.plan, state, view.created_ms, _raw(result))
+
+
+def _raw(result: bytes | None) -> msgspec.Raw:
+    return _NO_RESULT if result is None else msgspec.Raw(result)

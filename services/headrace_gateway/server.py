@@ -1,0 +1,92 @@
+"""Serves an application with uvicorn until it is told to stop; connections are then drained within a budget."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from headrace.errors import SettingsError
+
+_BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the service, which exits with 0 after a stop; uvicorn would raise them again."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen.
+
+    Args:
+        port: 0 for a free one.
+
+    Raises:
+        SettingsError: The address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else "the host is not known"
+        raise SettingsError("port", f"{port} on host '{host}' cannot be listened on: {why}") from error
+
+
+def address_of(listening: socket.socket) -> str:
+    """Give the URL at which a socket listens."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_http(
+    app: FastAPI,
+    listening: Sequence[socket.socket],
+    stopping: asyncio.Event,
+    *,
+    drain_s: float,
+    on_started: Callable[[], None],
+) -> None:
+    """Serve until `stopping` is set.
+
+    Args:
+        drain_s: The most seconds that requests under way are waited for.
+        on_started: Called once requests are taken.
+
+    Raises:
+        RuntimeError: The application did not start.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",  # the service says itself when it starts and stops
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=max(1, round(drain_s)),
+    )
+    server = _Server(config, on_started)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve(sockets=list(listening)))
+        stop = tasks.create_task(stopping.wait())
+        await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        stop.cancel()
+    if not server.started:
+        raise RuntimeError("the application did not start")

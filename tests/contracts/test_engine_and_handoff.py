@@ -1,0 +1,176 @@
+"""The engine's and the handoff's contracts, by their names, on a real Redis and with real processes."""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+from tests.support.places import Ask, Told
+from tests.support.places import pipe as places
+from tests.support.services import Service, services
+
+import headrace.kernel
+from headrace import Pipe, To
+from headrace.bus.redis.bus import RedisBus
+from headrace.kernel.clock import SystemClock
+from headrace.ledger.values import Submission
+from headrace.reply.waiters import Waiters
+from headrace.runtime.client import Client
+from headrace.runtime.compose import beside, connected, consuming, coordinating
+from headrace.testing.wait import wait_until
+from headrace.wire.envelope import Framing
+
+
+@pytest.fixture
+async def bus(redis_url: str, namespace: str) -> AsyncIterator[RedisBus]:
+    bus = RedisBus(redis_url, namespace=namespace)
+    yield bus
+    await bus.aclose()
+
+
+class Order(Struct):
+    number: int
+
+
+class Priced(Struct):
+    cents: int
+
+
+class Packed(Struct):
+    boxes: int
+
+
+class Billed(Struct):
+    cents: int
+
+
+def shop() -> Pipe:
+    pipe = Pipe("shop")
+
+    @pipe.node(group="front")
+    async def price(order: Order) -> list[Priced | Packed | To]:
+        return [Priced(order.number * 100), Packed(1), To("audit", Billed(0))]
+
+    @pipe.node(group="billing")
+    async def bill(priced: Priced) -> Billed:
+        return Billed(priced.cents)
+
+    @pipe.node(group="store")
+    async def pack(packed: Packed) -> None:
+        pass
+
+    @pipe.node(group="audit", name="audit")
+    async def audit(billed: Billed) -> None:
+        pass
+
+    return pipe
+
+
+def test_eng_reply_01_the_runner_knows_no_waiter() -> None:
+    kernel = Path(headrace.kernel.__file__).parent
+    imported = {
+        name
+        for file in kernel.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    above = ("headrace.reply", "headrace.bus", "headrace.runtime", "headrace.settings")
+    assert "headrace.ledger.values" in imported
+    assert [name for name in imported if str(name).startswith(above)] == []
+
+
+async def test_eng_reply_02_only_the_coordinator_completes_a_waiter(bus: RedisBus) -> None:
+    plan = places.compile({"see": "one", "stay": "one", "tell": "one"})
+    async with consuming(plan, bus, Framing(), ("one",)), connected(plan, bus, Framing()) as client:
+        asked = asyncio.create_task(client.run(Ask("hello")))
+        await wait_until(lambda: replies_are(bus, 1), description="the run's terminal event is there")
+        assert not asked.done()
+        async with coordinating(bus) as coordinator:
+            assert (await asked).text == "hello"
+        assert coordinator.counts["delivered"] == 1
+
+
+async def test_eng_reply_03_a_message_without_a_target_registers_its_waiter_where_an_answer_is_asked_for(
+    bus: RedisBus,
+) -> None:
+    plan = places.compile()
+    waiters = Waiters(bus, "gateway-1")
+    async with beside(bus, waiters):
+        client = Client(plan, bus, waiters, framing=Framing(), clock=SystemClock())
+        ((waited, future),) = await client.ask_all([Ask("hello")])
+        unwaited = await client.submit(Ask("hello"))
+        assert await bus.waiters([waited, unwaited]) == [("gateway-1",), ()]
+        waiters.discard(waited, future)
+
+
+async def test_eng_placement_01_each_output_goes_to_the_group_of_its_own_target(bus: RedisBus) -> None:
+    plan = shop().compile()
+    waiters = Waiters(bus, "nobody")
+    async with consuming(plan, bus, Framing(), ("front",)):
+        await Client(plan, bus, waiters, framing=Framing()).submit(Order(7))
+        await wait_until(lambda: backlogs_are(bus, "shop", front=0, billing=1, store=1, audit=1), description="routed")
+
+
+async def test_eng_placement_01_a_placement_given_at_deployment_wins_over_the_code(bus: RedisBus) -> None:
+    plan = shop().compile({"bill": "store"})
+    waiters = Waiters(bus, "nobody")
+    async with consuming(plan, bus, Framing(), ("front",)):
+        await Client(plan, bus, waiters, framing=Framing()).submit(Order(7))
+        await wait_until(lambda: backlogs_are(bus, "shop", front=0, billing=0, store=2, audit=1), description="routed")
+
+
+@pytest.mark.slow
+async def test_handoff_01_to_03_a_run_crosses_processes_and_comes_back_by_its_trace_id(
+    bus: RedisBus, redis_url: str, namespace: str
+) -> None:
+    """HANDOFF-01: a cross-group node runs in its group's process. -02: a same-group node uses no hop. -03: the remote
+    terminal completes the waiter by the original trace_id."""
+    plan = places.compile()
+    about = {"app": "tests.support.places:pipe", "bus_url": redis_url, "namespace": namespace}
+    workers = (Service("worker", group="first", **about), Service("worker", group="second", **about))
+    with services(*workers, Service("reply", bus_url=redis_url, namespace=namespace)) as (first, second, _):
+        async with connected(plan, bus, Framing()) as client:
+            trace_id, terminal = await client.ask(Ask("hello"))
+            told: Told = client.result(trace_id, terminal)
+        assert told.first_pids == (first.pid, first.pid)
+        assert told.second_pid == second.pid
+        assert told.trace_ids == (trace_id, trace_id)
+        assert first.terminate() == second.terminate() == 0
+        assert '"read": 1' in first.log, first.log  # one entry for two nodes: the second took no hop
+        assert '"read": 1' in second.log, second.log
+
+
+async def test_handoff_02_a_same_group_node_uses_no_hop(bus: RedisBus) -> None:
+    plan = places.compile({"see": "one", "stay": "one", "tell": "one"})
+    async with (
+        consuming(plan, bus, Framing(), ("one",)) as (consumer,),
+        coordinating(bus),
+        connected(plan, bus, Framing()) as client,
+    ):
+        await client.run(Ask("hello"))
+    assert consumer.counts["read"] == consumer.counts["committed"] == 1
+
+
+async def test_handoff_03_a_duplicate_of_a_terminal_is_never_replayed_to_the_caller(bus: RedisBus) -> None:
+    """The same submission twice, as after a lost answer: one run, one answer."""
+    plan = places.compile({"see": "one", "stay": "one", "tell": "one"})
+    async with (
+        consuming(plan, bus, Framing(), ("one",)) as (consumer,),
+        coordinating(bus) as coordinator,
+        connected(plan, bus, Framing()) as client,
+    ):
+        trace_id, _ = await client.ask(Ask("hello"))
+        assert await bus.submit([Submission(trace_id, "places", plan.version, ())]) == [False]
+        await client.run(Ask("again"))
+    assert consumer.counts["committed"] == coordinator.counts["delivered"] == 2
+
+
+async def replies_are(bus: RedisBus, count: int) -> bool:
+    return bool(await bus._connections.commands.xlen(bus._keys[0].replies) == count)
+
+
+async def backlogs_are(bus: RedisBus, pipe: str, **expected: int) -> bool:
+    return {group: await bus.backlog(f"{pipe}.{group}") for group in expected} == expected
