@@ -10,10 +10,12 @@ from msgspec import Struct
 from tests.support.places import Ask, Told
 from tests.support.places import pipe as places
 from tests.support.services import Service, services
+from tests.support.streams import is_length
 
 import headrace.kernel
 from headrace import Pipe, To
 from headrace.bus.redis.bus import RedisBus
+from headrace.bus.redis.keys import Keys
 from headrace.kernel.clock import SystemClock
 from headrace.ledger.values import Submission
 from headrace.reply.waiters import Waiters
@@ -82,11 +84,14 @@ def test_eng_reply_01_the_runner_knows_no_waiter() -> None:
     assert [name for name in imported if str(name).startswith(above)] == []
 
 
-async def test_eng_reply_02_only_the_coordinator_completes_a_waiter(bus: RedisBus) -> None:
+async def test_eng_reply_02_only_the_coordinator_completes_a_waiter(
+    bus: RedisBus, redis_url: str, namespace: str
+) -> None:
     plan = places.compile({"see": "one", "stay": "one", "tell": "one"})
     async with consuming(plan, bus, Framing(), ("one",)), connected(plan, bus, Framing()) as client:
         asked = asyncio.create_task(client.run(Ask("hello")))
-        await wait_until(lambda: replies_are(bus, 1), description="the run's terminal event is there")
+        has_ended = is_length(redis_url, Keys(namespace, 0).replies, 1)
+        await wait_until(has_ended, description="the run's terminal event is there")
         assert not asked.done()
         async with coordinating(bus) as coordinator:
             assert (await asked).text == "hello"
@@ -166,10 +171,6 @@ async def test_handoff_03_a_duplicate_of_a_terminal_is_never_replayed_to_the_cal
         assert await bus.submit([Submission(trace_id, "places", plan.version, ())]) == [False]
         await client.run(Ask("again"))
     assert consumer.counts["committed"] == coordinator.counts["delivered"] == 2
-
-
-async def replies_are(bus: RedisBus, count: int) -> bool:
-    return bool(await bus._connections.commands.xlen(bus._keys[0].replies) == count)
 
 
 async def backlogs_are(bus: RedisBus, pipe: str, **expected: int) -> bool:

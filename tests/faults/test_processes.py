@@ -13,6 +13,7 @@ from tests.support.places import Ask
 from tests.support.places import pipe as places
 from tests.support.redis_server import RedisServer
 from tests.support.services import Service, services
+from tests.support.streams import is_length
 
 from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.keys import Keys
@@ -111,7 +112,7 @@ async def test_a_reply_service_stopped_with_callers_waiting_answers_each_when_it
         async with connected(plan, bus, Framing()) as client:
             asked = asyncio.create_task(ask_many(client))
             replies = Keys(about["namespace"], 0).replies
-            await wait_until(lambda: is_length(bus, replies, MANY), description="all runs have ended")
+            await wait_until(is_length(about["bus_url"], replies, MANY), description="all runs have ended")
             assert not asked.done()
             with services(reply(about)):
                 assert await asked == [str(number) for number in range(MANY)]
@@ -159,7 +160,7 @@ async def test_garbage_in_a_stream_becomes_a_dead_letter_with_its_bytes_and_stop
             await redis.xadd(stream, {"7": b"x", "lane": "places.see.k"})
         async with connected(plan, bus, Framing()) as client:
             assert await ask_many(client, 3) == ["0", "1", "2"]
-        await wait_until(lambda: is_length(bus, stream, 0), description="the stream is worked off")
+        await wait_until(is_length(about["bus_url"], stream, 0), description="the stream is worked off")
         letters = [dead_letter.decode(letter) for letter in await bus.dead_letters("places.first", limit=100)]
         assert {frame for letter in letters for frame in letter.frames} == {
             *(b"", b"\0", b"\0\xff", b"\x05abc", b"\0\x91\x01"),
@@ -200,7 +201,3 @@ def stopped(service: Service) -> dict[str, int]:
 
 async def is_under_way(bus: RedisBus) -> bool:
     return await bus.backlog("places.second") > 0
-
-
-async def is_length(bus: RedisBus, stream: str, length: int) -> bool:
-    return bool(await bus._connections.commands.xlen(stream) == length)

@@ -1,7 +1,7 @@
 """A reader at a terminal, who does what a page says: saves its files, types its commands, compares what is printed.
 
-The directory is a reader's checkout: `examples` and `deploy` are there, and `.venv`, whose `headrace` is the one that the
-tests run on. Addresses that a page must name are replaced by the test's own, and back again in what is printed.
+The directory is a reader's checkout: `examples` and `deploy` are there, and a `.venv` whose `headrace` is the one under
+test. Addresses that a page must name are replaced by the test's own, and back again in what is printed.
 """
 
 import os
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.readme.blocks import ROOT, Block, Command, commands_of
@@ -94,7 +95,7 @@ class Session:
             code, text = printed[number]
             said = f"{block}: $ {command.text}\n{text}"
             assert (code != 0) == command.output.startswith("error["), f"{said}\n(exit code {code})"
-            assert _fits(command.output, text), f"{said}\ndoes not fit\n{command.output}"
+            assert fits(command.output, text), f"{said}\ndoes not fit\n{command.output}"
 
     def _scripted(self, number: int, command: Command) -> str:
         text = command.text
@@ -132,8 +133,8 @@ class Session:
         return {int(parts[at]): (int(parts[at + 1]), parts[at - 1]) for at in range(1, len(parts) - 1, 3)}
 
 
-def _fits(expected: str, printed: str) -> bool:
-    """Compare what a page shows with what was printed: `...` is any text, a line of just that any lines, or none."""
+def fits(expected: str, printed: str) -> bool:
+    """Tell whether what was printed is what a page shows: `...` is any text, a line of just that any lines, or none."""
     lines = (
         r"(?:[^\n]*\n)*?" if line == ANY else "[^\\n]*?".join(map(re.escape, line.split(ANY))) + r"\n"
         for line in _trimmed(expected).splitlines()
@@ -146,10 +147,8 @@ def _trimmed(text: str) -> str:
 
 
 def _end_group(shell: "subprocess.Popen[bytes]") -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     shell.wait()
 
 

@@ -38,6 +38,8 @@ class Admission:
             RefusedError: It is for a pipe, node or type that is not here, or a message does not fit its type.
         """
         envelopes = [self._framing.open(frame) for frame in item.frames]
+        if not envelopes:
+            raise EnvelopeError("the item has no frame")
         headers = envelopes[0]
         node = self._plan.nodes.get(headers.node)
         if headers.pipe != self._plan.pipe or node is None or node.group != self._group:
@@ -45,8 +47,14 @@ class Admission:
         return Work(node=node, headers=headers, messages=self._messages(node, envelopes))
 
     def headers_of(self, item: Item) -> Envelope:
-        """Open just the first frame; raises `EnvelopeError` where it is none of ours."""
-        return self._framing.open(item.frames[0])
+        """Open the first frame that can be opened; raises `EnvelopeError` where none is ours."""
+        refused = EnvelopeError("the item has no frame")
+        for frame in item.frames:
+            try:
+                return self._framing.open(frame)
+            except EnvelopeError as error:
+                refused = error
+        raise refused
 
     def keyed_of(self, item: Item) -> Keyed | None:
         """Tell how an item's node is keyed; None where that cannot be told."""
@@ -75,13 +83,19 @@ class Admission:
         messages: dict[str, Any] = {}
         for envelope in envelopes:
             codec = self._plan.codecs.get(envelope.type)
-            if codec is None or all(slot.name != envelope.slot for slot in node.slots):
+            if codec is None or not self._takes(node, envelope):
                 raise self._refused(envelope, FailureKind.NO_ROUTE, FailureSource.PLATFORM)
             try:
                 messages[envelope.slot] = codec.decode(envelope.body)
             except InvalidMessageError as error:
                 raise self._refused(envelope, FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE) from error
+        if len(messages) != len(node.slots):
+            raise self._refused(envelopes[0], FailureKind.NO_ROUTE, FailureSource.PLATFORM)
         return messages
+
+    def _takes(self, node: PlanNode, envelope: Envelope) -> bool:
+        routes = self._plan.consumers.get(envelope.type, ())
+        return any(route.node == node.name and route.slot == envelope.slot for route in routes)
 
     def _refused(self, headers: Envelope, kind: FailureKind, source: FailureSource) -> RefusedError:
         return RefusedError(Failure(kind, source, headers.node, self._group), headers)

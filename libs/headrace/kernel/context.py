@@ -1,5 +1,6 @@
 """The `Context` that a node may ask for: what it may know of its run."""
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -30,6 +31,7 @@ class Context(ContextMarker):
     attempt: int
     deadline: float | None
     publisher: Publisher
+    loop: asyncio.AbstractEventLoop
 
     @property
     def logger(self) -> structlog.typing.FilteringBoundLogger:
@@ -40,6 +42,7 @@ class Context(ContextMarker):
         return logger
 
     def emit(self, value: object) -> None:
-        """Tell observers of progress; costs nothing where nobody observes."""
+        """Tell observers of progress, from any thread; costs nothing where nobody observes."""
         if self.publisher.is_heard:
-            self.publisher.publish(Emitted(trace_id=self.trace_id, node=self.node, group=self.group, value=value))
+            event = Emitted(trace_id=self.trace_id, node=self.node, group=self.group, value=value)
+            self.publisher.publish_on(self.loop, event)

@@ -4,14 +4,16 @@ A node's outputs that stay in the group are followed at once, siblings side by s
 hop. A node that fails is tried again by itself, later, as a scheduled output: what ran before it is not run again.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 from dishka import AsyncContainer
+from dishka.exceptions import ExitError
+from msgspec import structs
 
 from headrace.errors import Failure
 from headrace.graph.options import Retry
@@ -21,13 +23,15 @@ from headrace.kernel.calls import Call, compile_call
 from headrace.kernel.context import Context
 from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, TerminalDropped
 from headrace.kernel.inject import Injector
-from headrace.kernel.journal import classify
+from headrace.kernel.journal import NodeCancelledError, classify
 from headrace.kernel.outputs import Dispatch, Dispatcher, Work, envelope_of
 from headrace.kernel.publisher import Publisher
 from headrace.ledger.values import Item, Output, Schedule, Terminal
 from headrace.wire.envelope import Envelope
 
 _MS = 1000
+_MAX_DOUBLINGS = 64  # of a backoff: past these any wait is over its bound, and the number would outgrow a float
+_LONGEST_DELAY_MS = 10 * 365 * 86_400 * 1000  # what a bus's clock can add without overflow, and longer than any run
 
 
 class HopFailedError(Exception):
@@ -45,11 +49,16 @@ class HopOutcome:
 
     Attributes:
         outputs: For the bus, in emission order.
-        terminal: The run's terminal, None where the hop had none.
+        terminals: Terminal outputs, in emission order, each with its node; the first one ends the run.
     """
 
     outputs: list[Output] = field(default_factory=list[Output])
-    terminal: Terminal | None = None
+    terminals: list[tuple[str, Terminal]] = field(default_factory=list[tuple[str, Terminal]])
+
+    @property
+    def terminal(self) -> Terminal | None:
+        """The run's terminal, None where the hop had none."""
+        return self.terminals[0][1] if self.terminals else None
 
 
 class Hops:
@@ -94,9 +103,26 @@ class Hops:
         Raises:
             HopFailedError: A node failed for good.
         """
-        async with AsyncExitStack() as scopes:
-            request = await scopes.enter_async_context(self._injector.hop()) if self._injects else None
-            return await _Hop(self, request, state, lane, ticket).follow(work)
+        if self._injects:
+            outcome = await self._run_injected(work, state, lane, ticket)
+        else:
+            outcome = await _Hop(self, None, state, lane, ticket).follow(work)
+        for node, _ in outcome.terminals[1:] if self._publisher.is_heard else ():
+            self._publisher.publish(TerminalDropped(trace_id=work.headers.trace_id, node=node, group=self._group))
+        return outcome
+
+    async def _run_injected(self, work: Work, state: object, lane: str, ticket: int) -> HopOutcome:
+        """Run an item in a REQUEST scope of its own; the item fails where what the scope held cannot be closed."""
+        first: HopFailedError | None = None
+        try:
+            async with self._injector.hop() as request:
+                try:
+                    return await _Hop(self, request, state, lane, ticket).follow(work)
+                except HopFailedError as failed:
+                    first = failed
+                    raise
+        except ExitError as error:
+            raise (first or self.failed(work, error)) from error
 
     async def call(self, work: Work, request: AsyncContainer | None, state: object) -> list[Any]:
         """Call a node with its messages, context, state and injected parameters."""
@@ -125,7 +151,8 @@ class Hops:
         try:
             returned = await self.call(work, request, state)
             dispatch = self._dispatcher.dispatch(work, returned)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
+            error = _as_failure(raised)
             failure = classify(error, node=node.name, group=self._group, shows_detail=self._shows_detail)
             delay_s = self._retry_in_s(node, error, headers.attempt)
             if self._publisher.is_heard:
@@ -141,25 +168,37 @@ class Hops:
             self._publisher.publish(
                 NodeEnded(**where, attempt=headers.attempt, duration_s=took_s, outputs=len(returned))
             )
-            for _ in dispatch.terminals[1:]:
-                self._publisher.publish(TerminalDropped(**where))
         return dispatch
 
     def again(self, work: Work, delay_s: float, *, is_failure: bool, lane: str, ticket: int) -> Schedule:
-        """Make the output that brings a call back later."""
+        """Make the output that brings a call back later.
+
+        Raises:
+            HopFailedError: Its messages cannot be sent: on the way here, inside the group, they were never encoded.
+        """
         headers = work.headers
         attempt = headers.attempt + 1 if is_failure else headers.attempt
-        frames = tuple(
-            self._seal(_with_attempt(envelope_of(work, self._plan, slot.name), attempt)) for slot in work.node.slots
-        )
+        try:
+            frames = tuple(
+                self._seal(structs.replace(envelope_of(work, self._plan, slot.name), attempt=attempt))
+                for slot in work.node.slots
+            )
+        except Exception as error:
+            raise self.failed(work, error) from error
         group = self._plan.stream(self._group)
-        return Schedule(group, max(0, int(delay_s * _MS)), Item(frames, ticket), lane)
+        delay_ms = int(min(max(delay_s * _MS, 0), _LONGEST_DELAY_MS))
+        return Schedule(group, delay_ms, Item(frames, ticket), lane)
+
+    def failed(self, work: Work, error: Exception) -> HopFailedError:
+        """Make the error that ends a hop, and with it the run, at a node."""
+        failure = classify(error, node=work.node.name, group=self._group, shows_detail=self._shows_detail)
+        return HopFailedError(failure, work)
 
     def _retry_in_s(self, node: PlanNode, error: Exception, attempt: int) -> float | None:
         retry = node.retry
         if retry is None or attempt >= retry.attempts or not isinstance(error, retry.on):
             return None
-        wait_s: float = min(retry.backoff * 2 ** (attempt - 1), retry.max_backoff)
+        wait_s: float = min(retry.backoff * 2 ** min(attempt - 1, _MAX_DOUBLINGS), retry.max_backoff)
         return wait_s * (1 - retry.jitter * self._random())
 
     def _context(self, work: Work) -> Context:
@@ -174,6 +213,7 @@ class Hops:
             attempt=headers.attempt,
             deadline=headers.deadline_ms / _MS if headers.deadline_ms else None,
             publisher=self._publisher,
+            loop=asyncio.get_running_loop(),
         )
 
 
@@ -217,9 +257,11 @@ class _Hop:
                 group.start_soon(follow, position, work)
         if failures:
             raise failures[0]
-        for sibling in outcomes:
-            if sibling is not None:
-                _merge(outcome, sibling.outputs, sibling.terminal)
+        for work, sibling in zip(siblings, outcomes, strict=True):
+            if sibling is None:  # it cancelled its own task: a branch must not end as a silent success
+                raise self._hops.failed(work, NodeCancelledError())
+            outcome.outputs.extend(sibling.outputs)
+            outcome.terminals.extend(sibling.terminals)
 
     async def _step(self, work: Work, outcome: HopOutcome) -> Dispatch | None:
         is_head = work.headers.node == work.node.name and work.node.keyed is not None
@@ -234,15 +276,16 @@ class _Hop:
             delay_s = result.retry.after or 0.0
             outcome.outputs.append(self._hops.again(work, delay_s, is_failure=False, lane=lane, ticket=ticket))
             return None
-        _merge(outcome, result.outputs, result.terminals[0] if result.terminals else None)
+        outcome.outputs.extend(result.outputs)
+        outcome.terminals.extend((work.node.name, terminal) for terminal in result.terminals)
         return result
 
 
-def _merge(outcome: HopOutcome, outputs: list[Output], terminal: Terminal | None) -> None:
-    outcome.outputs.extend(outputs)
-    if outcome.terminal is None:
-        outcome.terminal = terminal
-
-
-def _with_attempt(envelope: Envelope, attempt: int) -> Envelope:
-    return Envelope(**{name: getattr(envelope, name) for name in Envelope.__struct_fields__} | {"attempt": attempt})
+def _as_failure(raised: Exception | asyncio.CancelledError) -> Exception:
+    """Tell a cancellation of this task, which goes on, from one that came out of what a node waited for."""
+    if not isinstance(raised, asyncio.CancelledError):
+        return raised
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise raised
+    return NodeCancelledError()

@@ -4,6 +4,7 @@ APP lives as long as the process, REQUEST as long as a hop of a run in this proc
 scope, asked for by interface or by class alike.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,8 +24,13 @@ class Injector:
 
     @asynccontextmanager
     async def hop(self) -> AsyncIterator[AsyncContainer]:
-        """Open the REQUEST scope of a hop."""
-        async with self._app() as request:
+        """Open the REQUEST scope of a hop.
+
+        Raises:
+            ExitError: A provider failed when its instance was closed.
+        """
+        # siblings ask for an instance side by side, and must get the same one
+        async with self._app(lock_factory=asyncio.Lock) as request:
             yield request
 
     async def aclose(self) -> None:

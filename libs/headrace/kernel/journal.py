@@ -9,6 +9,10 @@ class NodeTimeoutError(Exception):
     """A node's call took longer than its `timeout`."""
 
 
+class NodeCancelledError(Exception):
+    """A node's call ended with a cancellation that nobody had asked of it, such as that of a task it waited for."""
+
+
 class NoRouteError(Exception):
     """A node gave an output that its plan has no route for."""
 

@@ -65,7 +65,7 @@ class Dispatcher:
         dispatch = Dispatch()
         for position, output in enumerate(returned):
             match output:
-                case Drop():
+                case None | Drop():
                     pass
                 case Retry():
                     return Dispatch(retry=output)
@@ -162,8 +162,12 @@ def lane_of(pipe: str, node: str, key: str) -> str:
 
 
 def tickets_of(plan: ExecutionPlan, headers: Envelope) -> tuple[tuple[str, str], ...]:
-    """Give the lanes in which a run took tickets, each with the group's stream that it feeds."""
-    return tuple((lane, plan.stream(plan.nodes[lane.split(".", 2)[1]].group)) for lane in headers.tickets)
+    """Give the lanes in which a run took tickets, each with the group's stream that it feeds.
+
+    A run may have been started by another version of the plan: lanes of nodes that are not in this one are left out.
+    """
+    named = ((lane, plan.nodes.get(lane.partition(".")[2].partition(".")[0])) for lane in headers.tickets)
+    return tuple((lane, plan.stream(node.group)) for lane, node in named if node is not None)
 
 
 def _lookup(node: PlanNode, message_type: type[Any]) -> tuple[Route, ...] | None:

@@ -1,5 +1,7 @@
 """The single way out for kernel events."""
 
+import asyncio
+
 import structlog
 
 from headrace.kernel.events import KernelEvent, Observer
@@ -17,6 +19,17 @@ class Publisher:
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self._observers = observers
         self.is_heard = bool(observers)
+
+    def publish_on(self, loop: asyncio.AbstractEventLoop, event: KernelEvent) -> None:
+        """Tell every observer on the event loop, from whatever thread this is called."""
+        try:
+            is_there = asyncio.get_running_loop() is loop
+        except RuntimeError:
+            is_there = False
+        if is_there:
+            self.publish(event)
+        else:
+            loop.call_soon_threadsafe(self.publish, event)
 
     def publish(self, event: KernelEvent) -> None:
         """Tell every observer."""

@@ -95,7 +95,7 @@ class AsyncRunner:
         try:
             work = self._admission.admit(item)
         except EnvelopeError as error:
-            return Settled("", item.ticket, dead=self._letter(item, delivery, self._unreadable(error), None))
+            return self._give_up_item(item, delivery, self._unreadable(error))
         except RefusedError as refused:
             return self._failed(item, delivery, refused.failure, refused.headers)
         headers = work.headers
@@ -132,10 +132,23 @@ class AsyncRunner:
                 return Commit(delivery.partition, delivery.id, (), entry.items, entry.lane, None, position)
             else:
                 return Commit(delivery.partition, delivery.id, (one,), entry.items[1:], entry.lane)
-        saved = self._admission.save_state(keyed, state)
+        try:
+            saved = self._admission.save_state(keyed, state)
+        except HeadraceError as error:
+            return self._unsaved(delivery, error)
         if saved is not None:
             self._remember(entry.lane, saved, state)
         return Commit(delivery.partition, delivery.id, tuple(settled), (), entry.lane, saved)
+
+    def _unsaved(self, delivery: Delivery, error: HeadraceError) -> Commit:
+        """Fail the item after which the state cannot be saved; of several, each is handed out alone to find it."""
+        entry = delivery.entry
+        first, *others = entry.items
+        if others:
+            return Commit(delivery.partition, delivery.id, (), entry.items, entry.lane, None, 1)
+        failure = Failure(FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, "", self._group, type(error).__name__)
+        settled = self._give_up_item(first, delivery, failure)
+        return Commit(delivery.partition, delivery.id, (settled,), (), entry.lane)
 
     def _state(self, entry: Entry, keyed: Keyed | None) -> object:
         """Decode the key's state, unless it is just what this process saved last, still in hand."""
@@ -201,7 +214,11 @@ class SyncRunner:
         self._runner: AsyncRunner | None = None
 
     def __enter__(self) -> Self:
-        injector = self._loop.run(self._life.__aenter__())
+        try:
+            injector = self._loop.run(self._life.__aenter__())
+        except BaseException:
+            self._loop.close()
+            raise
         self._runner = AsyncRunner(
             self._plan, self._group, injector=injector, framing=self._framing, observers=self._observers
         )

@@ -2,7 +2,7 @@
 
 from headrace.bus.protocol import Bus
 from headrace.ledger.terminal import cancelled
-from headrace.ledger.values import Answer, Commit, Delivery, Item, Output, Schedule, Settled
+from headrace.ledger.values import Answer, Commit, Delivery, Item, Output, Schedule, Settled, Terminal
 from headrace.testing.bus_contract import (
     BROKEN,
     DONE,
@@ -76,14 +76,15 @@ class LaneContract(BusContract):
             assert await frames(bus, NEXT) == [(one.encode(),) for one in traces]
 
     async def test_a_run_that_ends_without_using_its_ticket_gives_it_back(self) -> None:
-        for ending in ({"terminal": BROKEN, "dead": b"letter"}, {"terminal": DONE}, {}):
+        endings: tuple[tuple[Terminal | None, bytes | None], ...] = ((BROKEN, b"letter"), (DONE, None), (None, None))
+        for terminal, dead in endings:
             async with self.open_bus() as bus:
                 first, second = trace(), trace()
                 await bus.submit([submission(one, tickets=TICKET) for one in (first, second)])
                 one, other = await read(bus, IN)
                 await pass_on(bus, other, second)
                 assert await read(bus, NEXT) == []
-                settled = Settled(first, tickets=TICKET, **ending)
+                settled = Settled(first, terminal=terminal, dead=dead, tickets=TICKET)
                 await bus.commit(IN, [Commit(one.partition, one.id, (settled,))])
                 assert await frames(bus, NEXT) == [(second.encode(),)]
 

@@ -21,7 +21,8 @@ def is_message_type(candidate: object) -> bool:
     """Tell whether a class can be a message: Struct, pydantic model or dataclass."""
     if not isinstance(candidate, type):
         return False
-    return issubclass(candidate, msgspec.Struct | BaseModel) or dataclasses.is_dataclass(candidate)
+    found: type[Any] = candidate
+    return issubclass(found, msgspec.Struct | BaseModel) or dataclasses.is_dataclass(found)
 
 
 class MessageCodec:

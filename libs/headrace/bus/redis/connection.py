@@ -68,7 +68,7 @@ class Connections:
 
     def _client(self, url: str, connections: int, timeout_s: float) -> Redis:
         try:
-            pool = BlockingConnectionPool.from_url(
+            pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # untyped options
                 url,
                 max_connections=connections,
                 timeout=COMMAND_TIMEOUT_S,

@@ -1,0 +1,102 @@
+"""The Redis bus for the reply coordinator and for whoever waits: `bus.protocol.Replies`."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from headrace.bus.redis import calls
+from headrace.bus.redis.entries import terminal_event
+from headrace.bus.redis.server import Server, block, by_partition
+from headrace.ledger.values import TerminalEvent
+from headrace.wire.trace import partition_of
+
+COORDINATORS = "coordinators"
+_MS = 1000
+_INBOX_KEPT_MS = 3_600_000
+_REPLY_LEASE_MS = 5_000  # a coordinator holds an event for one round trip; after this its reader is taken for dead
+
+
+class RedisReplies:
+    """Hands terminal events to the coordinator, and by it to inboxes.
+
+    Args:
+        server: Shared with the other parts.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._inbox_cursors: dict[str, bytes] = {}
+        self._inbox_read: dict[str, list[bytes]] = {}
+        self._claim_at_s = 0.0
+
+    async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
+        events = await self._claim_replies(consumer, limit)
+        if events:
+            return events
+        streams = {keys.replies: partition for partition, keys in self._server.some_partitions(limit)}
+        raw = await self._server.read_group(
+            COORDINATORS, consumer, list(streams), max(1, limit // len(streams)), wait_s
+        )
+        return [
+            terminal_event(streams[name.decode()], entry_id, fields)
+            for name, entries in raw
+            for entry_id, fields in entries
+            if fields is not None
+        ]
+
+    async def waiters(self, trace_ids: Sequence[str]) -> list[tuple[str, ...]]:
+        found: list[tuple[str, ...]] = [()] * len(trace_ids)
+        for partition, positions in by_partition(trace_ids, partition_of).items():
+            async with self._server.connections.errors():
+                raw: list[Any] = await self._server.connections.commands.hmget(
+                    self._server.keys[partition].waiters, [trace_ids[position] for position in positions]
+                )
+            for position, inboxes in zip(positions, raw, strict=True):
+                found[position] = tuple(inboxes.decode().split(",")) if inboxes else ()
+        return found
+
+    async def deliver(self, matches: Sequence[tuple[TerminalEvent, tuple[str, ...]]]) -> int:
+        delivered = 0
+        for partition, positions in by_partition(matches, lambda match: match[0].partition).items():
+            chosen = [matches[position] for position in positions]
+            call = calls.deliver_call(self._server.keys[partition], chosen, COORDINATORS, _INBOX_KEPT_MS)
+            delivered += await self._server.run("deliver", call)
+        return delivered
+
+    async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
+        streams = {keys.inbox(inbox): partition for partition, keys in enumerate(self._server.keys)}
+        async with self._server.connections.errors():
+            await self._forget_read(list(streams))
+            seen = [self._inbox_cursors.get(stream, b"0") for stream in streams]
+            raw = await self._server.connections.block(
+                "XREAD", "COUNT", limit, *block(wait_s), "STREAMS", *streams, *seen
+            )
+        for name, entries in raw or ():
+            self._inbox_cursors[name.decode()] = entries[-1][0]
+            self._inbox_read[name.decode()] = [entry_id for entry_id, _ in entries]
+        return [
+            terminal_event(streams[name.decode()], entry_id, fields)
+            for name, entries in raw or ()
+            for entry_id, fields in entries
+        ]
+
+    async def _claim_replies(self, consumer: str, limit: int) -> list[TerminalEvent]:
+        """Take over, once a lease, what a coordinator that died had read."""
+        now_s = time.monotonic()
+        if now_s < self._claim_at_s:
+            return []
+        self._claim_at_s = now_s + _REPLY_LEASE_MS / _MS
+        return [
+            terminal_event(partition, entry_id, fields)
+            for partition, keys in enumerate(self._server.keys)
+            for entry_id, _, fields in await self._server.claim(
+                keys.replies, COORDINATORS, consumer, limit, _REPLY_LEASE_MS
+            )
+        ]
+
+    async def _forget_read(self, inboxes: list[str]) -> None:
+        """Delete what the last read of an inbox gave: before the next read, so that no answer waits for it."""
+        for inbox in inboxes:
+            read = self._inbox_read.pop(inbox, None)
+            if read:
+                await self._server.connections.commands.xdel(inbox, *read)
