@@ -25,7 +25,7 @@ PORT = 8080
 REDIS = "redis://127.0.0.1:6379"
 MARK = "\x1e"
 ANY = "..."
-LOG_LINE = '{"event"'  # on a terminal it has another form, which no page shows
+LOG_LINE = re.compile(r'\{.*"event": .*"timestamp": .*\}\n')  # on a terminal it has another form, which no page shows
 BLOCK_TIMEOUT_S = 120.0
 SHARED = ("examples", "deploy")
 
@@ -128,7 +128,7 @@ class Session:
             finally:
                 _end_group(shell)
         lines = log.read_text(encoding="utf-8").replace(f":{self.port}", f":{PORT}").splitlines(keepends=True)
-        text = "".join(line for line in lines if not line.startswith(LOG_LINE))
+        text = "".join(line for line in lines if not LOG_LINE.fullmatch(line))
         parts = re.split(rf"{MARK}(\d+) (\d+)\n", text)
         return {int(parts[at]): (int(parts[at + 1]), parts[at - 1]) for at in range(1, len(parts) - 1, 3)}
 

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
@@ -44,8 +44,8 @@ async def _from_loop(function: Callable[..., Any], arguments: dict[str, Any], *,
     returned = function(**arguments)
     if inspect.isawaitable(returned):
         returned = await returned
-    if isinstance(returned, AsyncIterable):
-        return [output async for output in cast("AsyncIterable[Any]", returned)]
+    if hasattr(returned, "__aiter__"):
+        return [output async for output in returned]
     return _listed(returned, is_series=is_series)
 
 

@@ -10,7 +10,8 @@ from collections import Counter
 import structlog
 
 from headrace.bus.protocol import Replies
-from headrace.errors import BusError
+from headrace.errors import BusError, BusUnavailableError
+from headrace.ledger.values import TerminalEvent
 
 _log = structlog.get_logger("headrace.reply")
 _READ_WAIT_S = 0.5
@@ -37,22 +38,34 @@ class ReplyCoordinator:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Match until `stop`; what was read is delivered before this returns."""
+        """Match until `stop`; what was read is delivered before this returns.
+
+        While the bus is away what was read is kept in hand. What then is left at a stop was not acknowledged, and
+        another coordinator delivers it.
+        """
         self.read_s = asyncio.get_running_loop().time()
+        events: list[TerminalEvent] = []
         while not self._stopping.is_set():
             try:
-                await self._match()
+                events = events or await self._read()
+                await self._match(events)
+                events = []
             except BusError as error:
                 _log.warning("replies_unreadable", code=error.code)
+                if not isinstance(error, BusUnavailableError):
+                    events = []  # what the bus refuses must not hold up the others; it is handed out again
                 await asyncio.sleep(_RETRY_S)
 
     def stop(self) -> None:
         """Ask `run` to return after the read under way; idempotent, legal before start."""
         self._stopping.set()
 
-    async def _match(self) -> None:
+    async def _read(self) -> list[TerminalEvent]:
         events = await self._bus.read_replies(self._name, limit=_READ_LIMIT, wait_s=_READ_WAIT_S)
         self.read_s = asyncio.get_running_loop().time()
+        return events
+
+    async def _match(self, events: list[TerminalEvent]) -> None:
         if not events:
             return
         inboxes = await self._bus.waiters([event.trace_id for event in events])

@@ -18,7 +18,7 @@ _log = structlog.get_logger("headrace.reply")
 _READ_WAIT_S = 0.5  # bounds how long a stop waits for the read under way
 _READ_LIMIT = 512
 _RETRY_S = 0.2  # between reads while the bus is away
-_REMEMBERED = 4096  # answered trace_ids, by which a duplicate is told from a late reply
+_REMEMBERED = 4096  # answered trace_ids, by which a duplicate is told from a late reply, and both from one caught up
 
 
 class Waiters:
@@ -42,29 +42,34 @@ class Waiters:
         self.turn_s = 0.0
         self._waiting: dict[str, set[asyncio.Future[Terminal]]] = {}
         self._stopping = asyncio.Event()
-        self._answered: OrderedDict[str, None] = OrderedDict()
+        self._is_over = False
+        self._answered: OrderedDict[str, bool] = OrderedDict()
 
     def __len__(self) -> int:
         """Count the waits under way."""
         return sum(map(len, self._waiting.values()))
 
     async def run(self) -> None:
-        """Read the inbox until `stop`; waits still under way are then cancelled."""
-        self.read_s = self.turn_s = asyncio.get_running_loop().time()
-        while not self._stopping.is_set():
-            self.turn_s = asyncio.get_running_loop().time()
-            try:
-                events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=_READ_WAIT_S)
-            except BusError as error:
-                _log.warning("inbox_unreadable", code=error.code)
-                await asyncio.sleep(_RETRY_S)
-                continue
-            self.read_s = asyncio.get_running_loop().time()
-            for event in events:
-                self._resolve(event)
-        for futures in self._waiting.values():
-            for future in futures:
-                future.cancel()
+        """Read the inbox until `stop`; waits still under way are then cancelled, and those that come later at once."""
+        self.read_s = asyncio.get_running_loop().time()
+        is_behind = False
+        try:
+            while not self._stopping.is_set():
+                self.turn_s = asyncio.get_running_loop().time()
+                try:
+                    await self._read()
+                    if is_behind:
+                        await self._catch_up()
+                    is_behind = False
+                except BusError as error:
+                    _log.warning("inbox_unreadable", code=error.code)
+                    is_behind = True
+                    await asyncio.sleep(_RETRY_S)
+        finally:
+            self._is_over = True
+            for futures in self._waiting.values():
+                for future in futures:
+                    future.cancel()
 
     def stop(self) -> None:
         """Ask `run` to return after the read under way; idempotent, legal before start."""
@@ -86,6 +91,8 @@ class Waiters:
     def register(self, trace_id: str) -> asyncio.Future[Terminal]:
         """Expect a run's terminal event until `discard`; for many runs at a time, otherwise use `expect`."""
         future: asyncio.Future[Terminal] = asyncio.get_running_loop().create_future()
+        if self._is_over:
+            future.cancel()
         self._waiting.setdefault(trace_id, set()).add(future)
         return future
 
@@ -126,6 +133,21 @@ class Waiters:
             await asyncio.shield(self._leave(trace_id, future))
             raise
 
+    async def _read(self) -> None:
+        events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=_READ_WAIT_S)
+        self.read_s = asyncio.get_running_loop().time()
+        for event in events:
+            self._resolve(event)
+
+    async def _catch_up(self) -> None:
+        """Ask for every run waited for: while the bus was away its event, or our name on it, may have been lost."""
+        for trace_id in list(self._waiting):
+            view = await self._bus.watch(trace_id, self.inbox)
+            self.turn_s = asyncio.get_running_loop().time()
+            if view is not None and view.terminal is not None and trace_id in self._waiting:
+                self._resolve(TerminalEvent(trace_id, view.terminal))
+                self._answered[trace_id] = True
+
     async def _leave(self, trace_id: str, future: asyncio.Future[Terminal]) -> None:
         if self._waiting.get(trace_id, set()) - {future}:
             return
@@ -137,10 +159,14 @@ class Waiters:
     def _resolve(self, event: TerminalEvent) -> None:
         futures = self._waiting.pop(event.trace_id, None)
         if futures is None:
-            self.counts["duplicate_terminal" if event.trace_id in self._answered else "late_reply_drop"] += 1
+            is_caught_up = self._answered.get(event.trace_id)
+            if is_caught_up:  # this is the event that it was ahead of
+                self._answered[event.trace_id] = False
+            else:
+                self.counts["late_reply_drop" if is_caught_up is None else "duplicate_terminal"] += 1
             return
         self.counts["replied"] += 1
-        self._answered[event.trace_id] = None
+        self._answered[event.trace_id] = False
         if len(self._answered) > _REMEMBERED:
             self._answered.popitem(last=False)
         for future in futures:

@@ -69,6 +69,7 @@ class Consumer:
         self._slot_free = asyncio.Event()
         self._empty = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
         self.counts: Counter[str] = Counter()
         self.read_s = 0.0
 
@@ -84,16 +85,17 @@ class Consumer:
         """
         self.read_s = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
-            own = [
-                tasks.create_task(self._commit_all(), name="commit"),
-                tasks.create_task(self._every(self._options.lease_s / 3, self._claim, tasks), name="claim"),
-                tasks.create_task(self._every(self._options.lease_s / 3, self._renew, tasks), name="renew"),
-                tasks.create_task(self._every(self._options.promote_every_s, self._promote, tasks), name="promote"),
-            ]
+            tasks.create_task(self._commit_all(), name="commit")
+            tasks.create_task(self._every(self._options.lease_s / 3, self._claim, tasks), name="claim")
+            tasks.create_task(self._every(self._options.lease_s / 3, self._renew, tasks), name="renew")
+            tasks.create_task(self._every(self._options.promote_every_s, self._promote, tasks), name="promote")
             await self._read_all(tasks)
             await self._drain()
-            for task in (*own, *self._hops):
-                task.cancel()
+            # what speaks to the bus is told rather than cancelled: a cancelled call leaves its connection half used
+            self._ended.set()
+            self._commit_due.set()
+            for hop in self._hops:
+                hop.cancel()
 
     def stop(self) -> None:
         """Ask `run` to return; idempotent, legal before start."""
@@ -148,7 +150,7 @@ class Consumer:
         self._commit_due.set()
 
     async def _commit_all(self) -> None:
-        while True:
+        while not self._ended.is_set():
             await self._commit_due.wait()
             batch, self._finished = self._finished[:_COMMIT_LIMIT], self._finished[_COMMIT_LIMIT:]
             if not self._finished:
@@ -158,7 +160,7 @@ class Consumer:
 
     async def _commit(self, batch: list[Commit]) -> None:
         """Commit until the bus has answered; asking again is safe, what was recorded answers FENCED."""
-        while True:
+        while not self._ended.is_set():
             try:
                 answers = await self._bus.commit(self._stream, batch)
             except BusUnavailableError as error:
@@ -197,13 +199,19 @@ class Consumer:
             _log.warning("drain_cut_off", stream=self._stream, in_flight=self.in_flight)
 
     async def _every(self, interval_s: float, chore: Chore, tasks: asyncio.TaskGroup) -> None:
-        while True:
-            # jitter keeps the workers of a group from asking all at once
-            await asyncio.sleep(interval_s * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+        # jitter keeps the workers of a group from asking all at once
+        while not await self._has_ended_within(interval_s * random.uniform(0.8, 1.2)):  # noqa: S311 - no secret
             try:
                 await chore(tasks)
             except BusError as error:
                 _log.warning("chore_waits", stream=self._stream, chore=chore.__name__, code=error.code)
+
+    async def _has_ended_within(self, pause_s: float) -> bool:
+        try:
+            async with asyncio.timeout(pause_s):
+                return await self._ended.wait()
+        except TimeoutError:
+            return False
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> None:
         """Take over what silent workers held."""

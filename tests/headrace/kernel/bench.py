@@ -1,4 +1,4 @@
-"""What the tests of the kernel share: a runner on a bench, deliveries as a bus would make them, commits made readable."""
+"""What the tests of the kernel share: a runner on a bench, deliveries as of a bus, commits made readable."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -129,7 +129,7 @@ async def bench(
         yield Bench(plan, runner, framing)
 
 
-def entry_items(plan: ExecutionPlan, message: object, framing: Framing, **headers: Any) -> list[Item]:
+def entry_items(plan: ExecutionPlan, message: object, framing: Framing, /, **headers: Any) -> list[Item]:
     """Make the items that start a run."""
     known = {"id": "1", "trace_id": TRACE, "pipe": plan.pipe, "node": "", "slot": "", "body": b"", "plan": plan.version}
     envelope = Envelope(**{**known, "type": plan.entry_type, **headers})

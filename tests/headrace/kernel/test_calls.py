@@ -87,10 +87,11 @@ async def test_an_async_node_that_takes_too_long_is_cancelled_and_fails_as_timeo
 
 async def test_a_sync_node_that_takes_too_long_is_left_behind_and_its_result_dropped() -> None:
     pipe = Pipe("slow")
-    go_on, over = threading.Event(), threading.Event()
+    began, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
-    @pipe.node(timeout=0.01)
+    @pipe.node(timeout=0.05)
     def answer(ask: Ask) -> Answer:
+        began.set()
         try:
             assert go_on.wait(10)
             return Answer()
@@ -102,7 +103,8 @@ async def test_a_sync_node_that_takes_too_long_is_left_behind_and_its_result_dro
         assert failure(settled).kind is FailureKind.TIMEOUT
         assert not over.is_set()
         go_on.set()
-        await wait_until(over.is_set, description="the thread has ended")
+        if began.is_set():  # on a machine so slow that the thread had not begun, it never does
+            await wait_until(over.is_set, description="the thread has ended")
 
 
 async def test_a_nodes_own_timeout_error_is_its_own_failure_of_something_outside() -> None:

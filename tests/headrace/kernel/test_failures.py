@@ -14,7 +14,7 @@ from headrace.ledger import dead_letter
 from headrace.ledger.dead_letter import DeadLetter
 from headrace.ledger.terminal import ended
 from headrace.ledger.values import Commit, Delivery, Entry, Item, RunState, Settled
-from headrace.wire.envelope import Envelope, Framing
+from headrace.wire.envelope import Framing
 from headrace.wire.signing import Keyring
 
 NOW_MS = int(NOW_S * 1000)
@@ -301,8 +301,3 @@ async def test_tickets_in_lanes_that_this_plan_does_not_know_are_left_out_whatev
 async def test_a_frame_from_another_version_of_the_plan_is_run_where_it_still_fits() -> None:
     async with bench(raising()) as on:
         assert on.result(await on.run(Ask(3), plan="another")) == Answer(3)
-
-
-def test_an_envelope_is_frozen() -> None:
-    with pytest.raises(AttributeError):
-        Envelope("", "", "", "", "", "", b"", "").attempt = 2  # type: ignore[misc]
