@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -18,13 +17,14 @@ from headrace.runtime.local import local
 from headrace.runtime.reachable import probe
 from headrace.settings.bus import MEMORY, BusSettings, framing, open_bus
 from headrace.settings.logs import LogSettings
-from headrace.settings.sources import read_settings, variable
+from headrace.settings.services import PlacementSettings
+from headrace.settings.sources import given, read_settings, variable
 from headrace_cli.workers import WorkerProcess
 
 _NAME_BYTES = 4
 
 
-class RunSettings(BusSettings, LogSettings):
+class RunSettings(BusSettings, LogSettings, PlacementSettings):
     """Settings of `headrace run`."""
 
 
@@ -33,13 +33,11 @@ class Deployment(Struct, frozen=True):
 
     Attributes:
         app: The pipe, as workers load it.
-        placement: As workers read it; None for the code's own.
         workers: Worker processes a group.
         attach: Start nothing; use what runs.
     """
 
     app: str
-    placement: Path | None
     workers: int
     attach: bool
 
@@ -52,7 +50,7 @@ async def deployed(plan: ExecutionPlan, deployment: Deployment, settings: RunSet
         BusUnavailableError: The bus is away.
         WorkerDiedError: A worker does not come up; in an exception group.
     """
-    if settings.bus_url.startswith(MEMORY):
+    if settings.bus_url.startswith(MEMORY) and not deployment.attach:
         async with local(plan) as client:
             yield client
         return
@@ -93,7 +91,7 @@ def worker_environment(deployment: Deployment, settings: RunSettings) -> Mapping
     """Give the environment of a worker: ours, with what the command line decided over it."""
     decided = {
         "app": deployment.app,
-        "placement": str(deployment.placement.absolute()) if deployment.placement else "",
+        "placement": str(settings.placement.absolute()) if settings.placement else "",
         "bus_url": settings.bus_url,
         "namespace": settings.namespace,
         "log_level": settings.log_level,
@@ -101,13 +99,12 @@ def worker_environment(deployment: Deployment, settings: RunSettings) -> Mapping
     return {**os.environ, **{variable(name): value for name, value in decided.items()}}
 
 
-def run_settings(bus_url: str | None, namespace: str | None) -> RunSettings:
+def run_settings(**flags: object) -> RunSettings:
     """Read the settings of a run, with what the command line gives over them.
 
     Raises:
         SettingsError: A setting is wrong.
     """
-    given = {"bus_url": bus_url, "namespace": namespace}
-    settings = read_settings(RunSettings, {name: value for name, value in given.items() if value is not None})
+    settings = read_settings(RunSettings, given(**flags))
     quiet = "log_level" not in settings.model_fields_set  # a command is no service: it says what went wrong
     return settings.model_copy(update={"log_level": "warning"}) if quiet else settings

@@ -13,7 +13,8 @@ from headrace.runtime.compose import consuming, coordinating
 from headrace.runtime.load import load_plan
 from headrace.runtime.signals import stop_signals
 from headrace.settings.logs import LogSettings, set_up_logging
-from headrace.settings.sources import read_settings
+from headrace.settings.services import PlacementSettings
+from headrace.settings.sources import given, read_settings
 from headrace.wire.envelope import Framing
 from headrace_cli.ending import run_to_end
 from headrace_cli.example import example_of
@@ -24,6 +25,10 @@ from headrace_gateway.server import address_of, listen, serve_http
 _DRAIN_S = 5.0
 
 
+class DevSettings(LogSettings, PlacementSettings):
+    """Settings of `headrace dev`."""
+
+
 def dev(
     app: App,
     *,
@@ -32,8 +37,9 @@ def dev(
     placement: PlacementFile = None,
 ) -> None:
     """Serve a pipe over HTTP in one process, without Redis."""
-    set_up_logging(read_settings(LogSettings), "dev")
-    raise typer.Exit(run_to_end(_serve(load_plan(app, placement), host, port)))
+    settings = read_settings(DevSettings, given(placement=placement))
+    set_up_logging(settings, "dev")
+    raise typer.Exit(run_to_end(_serve(load_plan(app, settings.placement), host, port)))
 
 
 async def _serve(plan: ExecutionPlan, host: str, port: int) -> int:

@@ -13,6 +13,8 @@ from rich.table import Table
 from headrace.graph.plan import ExecutionPlan
 from headrace.graph.render import Row, as_json, as_mermaid, as_table
 from headrace.runtime.load import load_plan
+from headrace.settings.services import PlacementSettings
+from headrace.settings.sources import given, read_settings
 from headrace_cli.options import App, PlacementFile
 
 _PIPED_WIDTH = 200  # where stdout is no terminal, wide enough that a row stays a line
@@ -33,7 +35,7 @@ def plan(
     written_as: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
 ) -> None:
     """Show a pipe's graph: what each node takes and gives, and the group that runs it."""
-    compiled = load_plan(app, placement)
+    compiled = load_plan(app, read_settings(PlacementSettings, given(placement=placement)).placement)
     match written_as:
         case Format.TABLE:
             _write_table(compiled)

@@ -55,10 +55,10 @@ def run(  # noqa: PLR0913 - a command's parameters are its flags
         raise typer.BadParameter("give one message, or --input with a file of them")
     if input_path is not None and input_path != STANDARD and not input_path.is_file():
         raise typer.BadParameter(f"'{input_path}' is no file", param_hint="--input")
-    settings = run_settings(bus, namespace)
+    settings = run_settings(bus_url=bus, namespace=namespace, placement=placement)
     set_up_logging(settings, "run")
-    plan = load_plan(app, placement)
-    deployment = Deployment(app, placement, workers, attach)
+    plan = load_plan(app, settings.placement)
+    deployment = Deployment(app, workers, attach)
     if input_path is None:
         raise typer.Exit(run_to_end(_run_one(plan, deployment, settings, message or "")))
     files = Files(input_path, output_path, window)
@@ -70,8 +70,8 @@ async def _run_one(plan: ExecutionPlan, deployment: Deployment, settings: RunSet
     async with deployed(plan, deployment, settings) as client:
         [(trace_id, future)] = await client.ask_all([entry])
         result = client.result_json(trace_id, await future) or EMPTY_RESULT
-    sys.stdout.buffer.write(result + b"\n")
-    sys.stdout.buffer.flush()
+        sys.stdout.buffer.write(result + b"\n")
+        sys.stdout.buffer.flush()  # before what was started is stopped, which takes a moment
     return 0
 
 

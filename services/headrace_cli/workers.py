@@ -52,7 +52,7 @@ class WorkerProcess:
             WorkerDiedError: It does not come up.
         """
         early_deaths = 0
-        while True:
+        while not self._stopping.is_set():
             was_ready, how = await self._live()
             if self._stopping.is_set():
                 return

@@ -31,6 +31,16 @@ def test_a_plan_shows_the_placement_that_is_given(tmp_path: Path, capfd: pytest.
     assert json.loads(capfd.readouterr().out)["groups"] == {"all": ["double", "answer"]}
 
 
+def test_the_environment_names_a_placement_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    placement = tmp_path / "placement.toml"
+    placement.write_text('[groups]\nall = ["double", "answer"]\n')
+    monkeypatch.setenv("HEADRACE_PLACEMENT", str(placement))
+    assert main(["plan", APP, "--format", "json"]) == 0
+    assert json.loads(capfd.readouterr().out)["groups"] == {"all": ["double", "answer"]}
+
+
 def test_a_plan_is_mermaid_too(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", APP, "--format", "mermaid"]) == 0
     assert capfd.readouterr().out.startswith("flowchart LR\n")

@@ -39,7 +39,7 @@ def test_a_failed_run_is_one_line_and_exit_code_1(capfd: pytest.CaptureFixture[s
     written = capfd.readouterr()
     assert written.out == ""
     assert written.err.startswith("error[run_failed]: run '")
-    assert written.err.endswith("': step in node 'double' (ValueError), source user_code\n")
+    assert written.err.endswith("': step in node 'double', source user_code (ValueError)\n")
 
 
 def test_an_invalid_message_is_a_mistake(capfd: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,8 @@ def test_a_bus_that_is_away_is_said_so(capfd: pytest.CaptureFixture[str]) -> Non
         (["run", APP, "{}", "--input", "-"], "give one message, or --input"),
         (["run", APP, "--input", "/nowhere/in.jsonl"], "'/nowhere/in.jsonl' is no file"),
         (["run", "nowhere:pipe", "{}"], "error[app_not_loaded]: cannot load 'nowhere:pipe': there is no module"),
-        (["run", APP, "{}", "--bus", "http://x"], "error[settings_invalid]: setting 'bus_url'"),
+        (["run", APP, '{"value": 1}', "--attach"], "error[settings_invalid]: setting 'bus_url' is memory://"),
+        (["run", APP, '{"value": 1}', "--bus", "http://x"], "error[settings_invalid]: setting 'bus_url'"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(

@@ -57,7 +57,7 @@ class Waiters:
             while not self._stopping.is_set():
                 self.turn_s = asyncio.get_running_loop().time()
                 try:
-                    await self._read()
+                    await self._read(0.0 if is_behind else _READ_WAIT_S)
                     if is_behind:
                         await self._catch_up()
                     is_behind = False
@@ -133,8 +133,8 @@ class Waiters:
             await asyncio.shield(self._leave(trace_id, future))
             raise
 
-    async def _read(self) -> None:
-        events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=_READ_WAIT_S)
+    async def _read(self, wait_s: float) -> None:
+        events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=wait_s)
         self.read_s = asyncio.get_running_loop().time()
         for event in events:
             self._resolve(event)

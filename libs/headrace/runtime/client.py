@@ -17,6 +17,7 @@ from headrace.errors import (
     FailureKind,
     FailureSource,
     InvalidMessageError,
+    SettingsError,
 )
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
@@ -38,7 +39,7 @@ class Options(Struct, frozen=True):
 
     Attributes:
         timeout_s: Seconds until its deadline; 0 for none.
-        partition_key: Runs of one key share a partition; empty for any.
+        partition_key: Runs of one key share a partition; empty for any. A keyed pipe's runs go by its own key.
         traceparent: The caller's W3C trace context.
     """
 
@@ -57,6 +58,9 @@ class Client:
         waiters: The process's, which reads its inbox.
         framing: Seals entry messages.
         partitions: As the bus's.
+
+    Raises:
+        SettingsError: There are several partitions, and a key's runs would be spread over them.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class Client:
         self._waiters = waiters
         self._partitions = partitions
         self._clock = clock or SystemClock()
+        if partitions > 1:
+            _require_one_partition_a_key(plan)
         # an entry node is always reached over the bus, so no group is this dispatcher's own
         self._dispatcher = Dispatcher(plan, "", framing.seal)
         self._ticketed = tuple(
@@ -192,8 +198,7 @@ class Client:
             return unreadable(str(error))
 
     def _submission(self, message: object, options: Options, inbox: str) -> Submission:
-        key = options.partition_key.encode() or random_bytes(_ENTROPY_BYTES)
-        trace = trace_id(choose_partition(key, self._partitions), random_bytes(_ENTROPY_BYTES))
+        trace = trace_id(self._partition(message, options), random_bytes(_ENTROPY_BYTES))
         tickets = tuple(
             (lane_of(self.plan.pipe, node, key_of(message)), group) for node, key_of, group in self._ticketed
         )
@@ -213,10 +218,26 @@ class Client:
         outputs = tuple(self._dispatcher.start(headers, message))
         return Submission(trace, self.plan.pipe, self.plan.version, outputs, tickets, inbox)
 
+    def _partition(self, message: object, options: Options) -> int:
+        """Choose where a run lives: a keyed pipe's by its ingress key, since a lane lies within one partition."""
+        key = self._ticketed[0][1](message) if self._ticketed else options.partition_key
+        return choose_partition(key.encode() if key else random_bytes(_ENTROPY_BYTES), self._partitions)
+
 
 def unreadable(why: str) -> Terminal:
     """Make the terminal that stands for a message which could not be read or sent."""
     return ended(RunState.FAILED, Failure(FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, detail=why))
+
+
+def _require_one_partition_a_key(plan: ExecutionPlan) -> None:
+    keyed = [node for node in plan.nodes.values() if node.keyed is not None]
+    if any(node.keyed is not None and node.keyed.ingress_key_of is None for node in keyed) or len(keyed) > 1:
+        names = ", ".join(f"'{node.name}'" for node in keyed)
+        raise SettingsError(
+            "partitions",
+            f"is over 1, and pipe '{plan.pipe}' orders work by keys ({names}) whose runs would be spread over them; "
+            'only a pipe with one keyed node, of order="ingress", can be partitioned, by that node\'s key',
+        )
 
 
 def _known(terminal: Terminal) -> asyncio.Future[Terminal]:

@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from headrace.settings.bus import BusSettings
 from headrace.settings.logs import LogSettings
+from headrace.settings.sources import Settings
 
 
 def _split(value: object) -> object:
@@ -16,6 +17,12 @@ def _split(value: object) -> object:
 
 Apps = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+
+
+class PlacementSettings(Settings):
+    """Settings of whatever compiles one pipe."""
+
+    placement: Path | None = Field(None, description="A TOML file that places nodes on groups, over the code's own.")
 
 
 class ServiceSettings(BusSettings, LogSettings):
@@ -28,12 +35,11 @@ class ServiceSettings(BusSettings, LogSettings):
     )
 
 
-class WorkerSettings(ServiceSettings):
+class WorkerSettings(ServiceSettings, PlacementSettings):
     """Run a worker: it consumes one group of a pipe, until SIGTERM."""
 
     app: str = Field(description="The pipe, as module:attribute.")
     group: str = Field(description="The group whose nodes it runs.")
-    placement: Path | None = Field(None, description="A TOML file that places nodes on groups, over the code's own.")
     slots: int = Field(256, ge=1, description="The most deliveries under way at a time.")
     lease_s: float = Field(15.0, gt=0, description="Seconds of silence after which others take a delivery over.")
     max_deliveries: int = Field(5, ge=1, description="Times an entry is handed out before it is given up as poison.")

@@ -45,23 +45,28 @@ class Settings(BaseSettings):
         return init_settings, env_settings, InitSettingsSource(settings_cls, from_file)
 
 
-def read_settings(settings_class: type[S], given: Mapping[str, Any] | None = None) -> S:
+def read_settings(settings_class: type[S], over: Mapping[str, Any] | None = None) -> S:
     """Read settings.
 
     Args:
-        given: Values that win over environment and file, by field.
+        over: Values that win over environment and file, by field.
 
     Raises:
         SettingsError: A setting is missing, unknown or malformed.
     """
     try:
-        return settings_class(**(given or {}))
+        return settings_class(**(over or {}))
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_context=False, include_input=False)
         first, *others = ((str(mistake["loc"][0]) if mistake["loc"] else "settings", mistake) for mistake in mistakes)
         more = "".join(f"; setting '{name}' {_why(name, mistake['type'], mistake['msg'])}" for name, mistake in others)
         name, mistake = first
         raise SettingsError(name, _why(name, mistake["type"], mistake["msg"]) + more) from None
+
+
+def given(**flags: object) -> dict[str, object]:
+    """Keep the flags that were given, for a command whose own parser gives None for the others."""
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 def variable(setting: str) -> str:
