@@ -5,6 +5,7 @@ This is the facade for users. Inside the library everything is imported from the
 
 from headrace.errors import (
     BusError,
+    BusFullError,
     BusUnavailableError,
     CompileError,
     Failure,
@@ -32,6 +33,7 @@ from headrace.runtime.local import local
 __all__ = [
     "AsyncRunner",
     "BusError",
+    "BusFullError",
     "BusUnavailableError",
     "Client",
     "CompileError",

@@ -9,6 +9,7 @@
     │   ├── EnvelopeTooLargeError  envelope_too_large
     │   └── SignatureError         signature_refused
     ├── BusError                 bus_failed           the bus answered with an error
+    │   ├── BusFullError           bus_full           the bus has no memory left for new runs; try again later
     │   └── BusUnavailableError    bus_unavailable    the bus cannot be reached; try again
     ├── UnknownRunError          unknown_run          no run has this trace_id (any more)
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
@@ -166,6 +167,16 @@ class BusError(HeadraceError):
     """The bus answered with an error."""
 
     code = "bus_failed"
+
+
+class BusFullError(BusError):
+    """The bus has no memory left for new runs; those under way go on, and make room."""
+
+    code = "bus_full"
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(f"the bus at {address} is at its memory limit; it takes new runs when others have ended")
 
 
 class BusUnavailableError(BusError):

@@ -47,11 +47,10 @@ def messages_of(plan: ExecutionPlan, lines: Iterable[bytes]) -> Iterator[object]
 
 def line_reader(plan: ExecutionPlan) -> Callable[[bytes], object]:
     """Give what makes a message of one line: the plan's own reader, else JSON of the entry type."""
-    own: Callable[[str], object] | None = getattr(plan, "read_line", None)
-    codec = plan.codecs[plan.entry_type]
+    own = plan.read_line
     if own is not None:
         return lambda line: own(line.rstrip(b"\r\n").decode(errors="replace"))
-    return codec.from_json
+    return plan.codecs[plan.entry_type].from_json
 
 
 def answer_line(client: Client, trace_id: str, terminal: Terminal) -> tuple[bytes, bool]:

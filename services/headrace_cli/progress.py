@@ -31,7 +31,7 @@ def progress_of(path: Path, *, is_wanted: bool | None = None) -> Generator[Calla
         return
     rate = TextColumn("{task.fields[rate]:.0f}/s")
     columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
         task = bar.add_task("", total=lines, rate=0.0)
         done = 0
 

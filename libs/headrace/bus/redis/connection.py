@@ -5,19 +5,21 @@ blocking reads. So commands and blocking reads have pools of their own; a failed
 the caller's, who knows that it is safe.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headrace.errors import BusError, BusUnavailableError, SettingsError
+from headrace.errors import BusError, BusFullError, BusUnavailableError, SettingsError
+
+T = TypeVar("T")
 
 MAX_BLOCK_S = 5.0  # the longest a read blocks on the server
 COMMAND_TIMEOUT_S = 10.0  # a script over a full batch takes milliseconds; this tells a hung server
@@ -52,6 +54,8 @@ class Connections:
             yield
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             raise BusUnavailableError(self.address, type(error).__name__) from error
+        except OutOfMemoryError as error:
+            raise BusFullError(self.address) from error
         except ResponseError as error:
             word = str(error).split(" ", 1)[0]
             if word in _AWAY:
@@ -59,6 +63,18 @@ class Connections:
             raise BusError(f"the bus at {self.address} answered with an error: {error}") from error
         except RedisError as error:
             raise BusError(f"the bus at {self.address} failed: {type(error).__name__}") from error
+
+    async def twice(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, and once more over a new connection where the old one turns out to be cut, as after a restart.
+
+        Only for what has the same answer when it is done twice.
+        """
+        async with self.errors():
+            try:
+                return await ask()
+            except RedisConnectionError:
+                await self.commands.connection_pool.disconnect(inuse_connections=False)
+                return await ask()
 
     async def aclose(self) -> None:
         """Close both pools; idempotent."""

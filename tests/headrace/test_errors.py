@@ -1,0 +1,122 @@
+"""The error tree: stable codes, texts that say what to do, and failures without payload."""
+
+import inspect
+
+import pytest
+
+from headrace import errors
+from headrace.errors import (
+    AppError,
+    BusError,
+    BusUnavailableError,
+    CompileError,
+    EnvelopeError,
+    EnvelopeTooLargeError,
+    Failure,
+    FailureKind,
+    FailureSource,
+    HeadraceError,
+    InvalidMessageError,
+    RunCancelledError,
+    RunError,
+    RunExpiredError,
+    RunFailedError,
+    SettingsError,
+    SignatureError,
+    UnknownRunError,
+    WaitTimeoutError,
+)
+
+FAILURE = Failure(FailureKind.STEP, FailureSource.USER_CODE, "decide", "main", "ValueError", "SECRET")
+EXAMPLES: list[tuple[HeadraceError, type[HeadraceError], str, str]] = [
+    (
+        CompileError("pipe", ("a.py:1: one", "a.py:2: two")),
+        HeadraceError,
+        "compile_failed",
+        "pipe 'pipe' has 2 mistakes:\n  a.py:1: one\n  a.py:2: two",
+    ),
+    (CompileError("pipe", ("one",)), HeadraceError, "compile_failed", "pipe 'pipe' has 1 mistake:\n  one"),
+    (
+        AppError("app", "it is not there"),
+        HeadraceError,
+        "app_not_loaded",
+        "cannot load 'app': it is not there; give it as module:attribute, for example app:pipe",
+    ),
+    (SettingsError("url", "is missing"), HeadraceError, "settings_invalid", "setting 'url' is missing"),
+    (
+        InvalidMessageError("Ask", "Field required"),
+        HeadraceError,
+        "invalid_message",
+        "invalid message for type 'Ask': Field required",
+    ),
+    (EnvelopeError("it is odd"), HeadraceError, "envelope_refused", "envelope refused: it is odd"),
+    (
+        EnvelopeTooLargeError(11, 10),
+        EnvelopeError,
+        "envelope_too_large",
+        "envelope refused: 11 bytes, the limit is 10 bytes",
+    ),
+    (SignatureError("it is not signed"), EnvelopeError, "signature_refused", "envelope refused: it is not signed"),
+    (BusError("no"), HeadraceError, "bus_failed", "no"),
+    (
+        BusUnavailableError("host:1", "refused"),
+        BusError,
+        "bus_unavailable",
+        "the bus at host:1 cannot be reached: refused",
+    ),
+    (
+        UnknownRunError("7"),
+        HeadraceError,
+        "unknown_run",
+        "no run has trace_id '7', or its result is kept no longer",
+    ),
+    (
+        WaitTimeoutError("7", 1.5),
+        HeadraceError,
+        "wait_timeout",
+        "no answer within 1.5 s; the run goes on as trace_id '7'",
+    ),
+    *(
+        (kind("7", FAILURE), RunError, code, "run '7': step in node 'decide', source user_code (ValueError)")
+        for kind, code in (
+            (RunFailedError, "run_failed"),
+            (RunCancelledError, "run_cancelled"),
+            (RunExpiredError, "run_expired"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "parent", "code", "text"), EXAMPLES, ids=lambda each: type(each).__name__)
+def test_an_error_has_a_stable_code_a_place_in_the_tree_and_a_text_that_says_what_is_wrong(
+    error: HeadraceError, parent: type[HeadraceError], code: str, text: str
+) -> None:
+    assert type(error).__mro__[1] is parent
+    assert (error.code, str(error)) == (code, text)
+
+
+def test_every_error_is_in_the_tree_drawn_at_the_top_with_its_code() -> None:
+    drawn = {tuple(line.strip("│├└─ ").split()[:2]) for line in (errors.__doc__ or "").splitlines() if "──" in line}
+    classes = {
+        (name, found.code)
+        for name, found in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(found, HeadraceError) and found is not HeadraceError
+    }
+    assert drawn == classes
+
+
+def test_codes_tell_errors_apart_but_for_a_run_that_failed() -> None:
+    codes = [error.code for error, *_ in EXAMPLES[1:]]
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (FAILURE, "step in node 'decide', source user_code (ValueError)"),
+        (Failure(FailureKind.JOIN_STARVED, FailureSource.USER_CODE), "join_starved, source user_code"),
+        (Failure(FailureKind.WORKER_CRASH, FailureSource.PLATFORM, "", "main"), "worker_crash, source platform"),
+    ],
+)
+def test_a_failure_reads_as_a_sentence_without_its_detail(failure: Failure, text: str) -> None:
+    assert str(failure) == text

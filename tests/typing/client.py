@@ -1,0 +1,32 @@
+"""The types that a caller of a pipe sees. Checked by mypy, never run."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, assert_type
+
+from headrace import Client, ExecutionPlan, Failure, FailureKind, RunError, RunFailedError, SyncRunner, local
+from headrace.ledger.values import Commit, Delivery, RunView, Terminal
+from headrace.runtime.bulk import run_all
+from headrace.wire.envelope import Framing
+
+
+async def check(plan: ExecutionPlan, message: object, delivery: Delivery) -> None:
+    async with local(plan) as client:
+        assert_type(client, Client)
+        assert_type(await client.run(message), Any)
+        assert_type(await client.ask(message), tuple[str, Terminal])
+        assert_type(await client.submit(message), str)
+        assert_type(await client.ask_all([message]), list[tuple[str, asyncio.Future[Terminal]]])
+        assert_type(await client.view("trace"), RunView | None)
+        assert_type(run_all(client, [message]), AsyncGenerator[tuple[str, Terminal], None])
+        assert_type(client.result_json("trace", await client.wait("trace")), bytes | None)
+    with SyncRunner(plan, "main", framing=Framing()) as runner:
+        assert_type(runner, SyncRunner)
+        assert_type(runner.run(delivery), Commit)
+
+
+def kind_of(error: RunError) -> FailureKind:
+    assert_type(error.failure, Failure)
+    if isinstance(error, RunFailedError):
+        assert_type(error, RunFailedError)
+    return error.failure.kind

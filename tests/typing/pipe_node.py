@@ -1,0 +1,82 @@
+"""What declaring a node does to its function's type: nothing. Checked by mypy, never run."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import assert_type
+
+from msgspec import Struct
+
+from headrace import Context, Drop, ExecutionPlan, Inject, Pipe, Retry, State
+
+
+class Ask(Struct):
+    number: int = 0
+
+
+class Answer(Struct):
+    number: int = 0
+
+
+class Rates:
+    def of(self, number: int) -> int:
+        return number
+
+
+pipe = Pipe("typed")
+
+
+@pipe.node
+async def plain(ask: Ask) -> Answer:
+    return Answer(ask.number)
+
+
+@pipe.node(group="far", retry=3, timeout=1.0, concurrency=2)
+def with_options(ask: Ask) -> Answer | Drop | None:
+    return Answer(ask.number)
+
+
+@pipe.node
+def generator(ask: Ask) -> Iterator[Answer]:
+    yield Answer(ask.number)
+
+
+@pipe.node
+async def series(ask: Ask) -> AsyncIterator[Answer]:
+    yield Answer(ask.number)
+
+
+@pipe.node(key="number", retry=Retry(attempts=2, on=(ConnectionError,)))
+async def with_all(ask: Ask, rates: Inject[Rates], seen: State[Answer], ctx: Context) -> Answer:
+    assert_type(rates, Rates)
+    assert_type(seen, Answer)
+    assert_type(ctx.attempt, int)
+    assert_type(ctx.deadline, float | None)
+    return Answer(rates.of(ask.number))
+
+
+@pipe.on_startup
+async def start() -> None: ...
+
+
+@pipe.on_shutdown
+def stop() -> None: ...
+
+
+def takes_plain(function: Callable[[Ask], Awaitable[Answer]]) -> None: ...
+
+
+async def check() -> None:
+    assert_type(await plain(Ask()), Answer)
+    assert_type(with_options(Ask()), Answer | Drop | None)
+    assert_type(generator(Ask()), Iterator[Answer])
+    assert_type(series(Ask()), AsyncIterator[Answer])
+    assert_type(await with_all(Ask(), Rates(), Answer(), ctx=_context()), Answer)
+    assert_type(await start(), None)
+    assert_type(pipe.compile(), ExecutionPlan)
+    takes_plain(plain)
+    await plain("no message")  # type: ignore[arg-type]
+    pipe.node(no_option=1)  # type: ignore[call-overload]
+    pipe.node(timeout="long")  # type: ignore[call-overload]
+
+
+def _context() -> Context:
+    raise NotImplementedError
