@@ -20,6 +20,7 @@ from headrace.bus.redis.keys import Keys
 from headrace.ledger import dead_letter
 from headrace.ledger.terminal import failure_of
 from headrace.ledger.values import RunState
+from headrace.runtime.bulk import run_all
 from headrace.runtime.client import Client
 from headrace.runtime.compose import connected
 from headrace.testing.wait import wait_until, wait_until_sync
@@ -50,6 +51,12 @@ async def ask_many(client: Client, count: int = MANY, gate: str = "") -> list[st
     """Ask, and give the answers' texts once all have come."""
     asked = await client.ask_all([Ask(str(number), gate) for number in range(count)])
     return [client.result(trace, await future).text for trace, future in asked]
+
+
+async def run_many(client: Client, count: int) -> list[str]:
+    """Ask as a file is run, starting runs while others end."""
+    messages = [Ask(str(number)) for number in range(count)]
+    return [client.result(trace, terminal).text async for trace, terminal in run_all(client, messages, window=256)]
 
 
 async def test_a_worker_killed_in_its_node_loses_nothing(
@@ -126,7 +133,7 @@ async def test_redis_killed_and_restarted_under_load_loses_nothing_with_aof_alwa
     try:
         with services(*workers, reply(about)):
             async with connected(plan, bus, Framing()) as client:
-                asked = asyncio.create_task(ask_many(client, 2000))
+                asked = asyncio.create_task(run_many(client, 2000))
                 await wait_until(lambda: is_under_way(bus), description="work is under way")
                 await asyncio.to_thread(own_redis.restart)
                 assert await asked == [str(number) for number in range(2000)]

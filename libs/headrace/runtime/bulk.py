@@ -9,6 +9,7 @@ from headrace.ledger.values import Terminal
 from headrace.runtime.client import Client
 
 DEFAULT_WINDOW = 4096  # runs under way: enough to keep several groups' workers busy, a few MB of envelopes
+_PATIENCE_S = 60.0  # a restart or a failover of the bus does not end a long run
 DEFAULT_BATCH = 256  # runs started in one round trip
 
 
@@ -27,7 +28,7 @@ async def run_all(
         trace_id and terminal of each message; the trace_id is empty where no run was started.
 
     Raises:
-        BusUnavailableError: The bus is away.
+        BusUnavailableError: The bus has been away for a minute.
     """
     source = iter(messages)
     under_way: deque[tuple[str, asyncio.Future[Terminal]]] = deque()
@@ -37,7 +38,7 @@ async def run_all(
             chunk = list(islice(source, batch))
             is_exhausted = len(chunk) < batch
             if chunk:
-                under_way.extend(await client.ask_all(chunk))
+                under_way.extend(await client.ask_all(chunk, patience_s=_PATIENCE_S))
         # refill while there is room rather than after each answer, so that starting stays batched
         for _ in range(min(batch, len(under_way))):
             trace_id, future = under_way.popleft()

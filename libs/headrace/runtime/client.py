@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from headrace.bus.protocol import Bus
 from headrace.errors import (
+    BusFullError,
+    BusUnavailableError,
     EnvelopeError,
     EnvelopeTooLargeError,
     Failure,
@@ -31,6 +33,7 @@ from headrace.wire.trace import choose_partition, trace_id
 
 _MS = 1000
 _ENTROPY_BYTES = 14
+_RETRY_S = 0.2  # between tries while the bus is away
 DEFAULT_TIMEOUT_S = 30.0
 
 
@@ -125,12 +128,13 @@ class Client:
         return submission.trace_id
 
     async def ask_all(
-        self, messages: Sequence[object], options: Options = _PLAIN
+        self, messages: Sequence[object], options: Options = _PLAIN, *, patience_s: float = 0.0
     ) -> list[tuple[str, asyncio.Future[Terminal]]]:
         """Start many runs in one round trip, in order.
 
         Args:
             messages: A terminal among them stands for one that could not be read.
+            patience_s: Seconds to keep asking while the bus is away or full; the same runs, so none starts twice.
 
         Returns:
             For each, its trace_id and what its terminal event will resolve. Cancelling that future ends the wait. One
@@ -138,6 +142,7 @@ class Client:
 
         Raises:
             BusUnavailableError: The bus is away; none is waited for, some may have started.
+            BusFullError: The bus takes no new runs.
         """
         prepared = [self._prepared(message, options) for message in messages]
         submissions = [one for one in prepared if isinstance(one, Submission)]
@@ -146,7 +151,7 @@ class Client:
             for one in prepared
         ]
         try:
-            await self._bus.submit(submissions)
+            await self._submit(submissions, patience_s)
         except BaseException:
             for trace, future in expected:
                 self._waiters.discard(trace, future)
@@ -182,6 +187,18 @@ class Client:
             return None
         codec = self._codec(result.type)
         return codec.to_json(codec.decode(result.body))
+
+    async def _submit(self, submissions: list[Submission], patience_s: float) -> None:
+        give_up_s = asyncio.get_running_loop().time() + patience_s
+        while True:
+            try:
+                await self._bus.submit(submissions)
+            except (BusUnavailableError, BusFullError):
+                if asyncio.get_running_loop().time() >= give_up_s:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
 
     def _codec(self, type_name: str) -> MessageCodec:
         codec = self.plan.codecs.get(type_name)

@@ -1,6 +1,7 @@
 """Several partitions: order and state per key hold, or the client refuses to start."""
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 from msgspec import Struct
@@ -33,14 +34,14 @@ class Booked(Struct):
     bookings: int
 
 
-def bank(order: str) -> Pipe:
+def bank(order: Literal["arrival", "ingress"]) -> Pipe:
     pipe = Pipe("bank")
 
     @pipe.node(group="front")
     async def check(booking: Booking) -> Checked:
         return Checked(booking.account)
 
-    @pipe.node(group="books", key="account", order=order)  # type: ignore[arg-type]  # one of the two words
+    @pipe.node(group="books", key="account", order=order)
     async def book(checked: Checked, balance: State[Balance]) -> Booked:
         balance.bookings += 1
         return Booked(balance.bookings)
