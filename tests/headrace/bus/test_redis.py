@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -5,6 +6,7 @@ import pytest
 
 from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import RedisBus
+from headrace.testing.bus_contract import IN
 from headrace.testing.lane_contract import LaneContract
 
 
@@ -27,6 +29,25 @@ class TestRedisBus(LaneContract):
                 await bus.aclose()
 
         return opened()
+
+    async def test_a_cancelled_call_is_cancelled_wherever_the_cancellation_meets_it(self) -> None:
+        async def call_for_ever(bus: Bus) -> None:
+            while True:
+                await bus.promote(IN, limit=1)
+
+        lost = 0
+        async with self.open_bus() as bus:
+            for number in range(200):
+                calling = asyncio.create_task(call_for_ever(bus))
+                for _ in range(number % 20):  # rounds of the loop: another point of the call each time
+                    await asyncio.sleep(0)
+                calling.cancel()
+                await asyncio.wait([calling], timeout=0.2)
+                lost += not calling.done()
+                while not calling.done():
+                    calling.cancel()
+                    await asyncio.wait([calling], timeout=0.01)
+        assert lost == 0
 
 
 class TestRedisBusOverPartitions(TestRedisBus):

@@ -5,6 +5,7 @@ blocking reads. So commands and blocking reads have pools of their own; a failed
 the caller's, who knows that it is safe.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -49,9 +50,16 @@ class Connections:
 
     @asynccontextmanager
     async def errors(self) -> AsyncIterator[None]:
-        """Turn the client's exceptions into ours."""
+        """Turn the client's exceptions into ours, and give back a cancellation that it lost.
+
+        The client sends under `asyncio.wait_for`, which in Python 3.11 drops a cancellation that comes as it ends.
+        """
+        task = asyncio.current_task()
+        cancellations = task.cancelling() if task is not None else 0
         try:
             yield
+            if task is not None and task.cancelling() > cancellations:
+                raise asyncio.CancelledError
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             raise BusUnavailableError(self.address, type(error).__name__) from error
         except OutOfMemoryError as error:
