@@ -33,13 +33,16 @@ async def run_all(
     source = iter(messages)
     under_way: deque[tuple[str, asyncio.Future[Terminal]]] = deque()
     is_exhausted = False
-    while under_way or not is_exhausted:
-        while not is_exhausted and len(under_way) + batch <= max(window, batch):
-            chunk = list(islice(source, batch))
-            is_exhausted = len(chunk) < batch
-            if chunk:
-                under_way.extend(await client.ask_all(chunk, patience_s=_PATIENCE_S))
-        # refill while there is room rather than after each answer, so that starting stays batched
-        for _ in range(min(batch, len(under_way))):
-            trace_id, future = under_way.popleft()
-            yield trace_id, await future
+    try:
+        while under_way or not is_exhausted:
+            while not is_exhausted and len(under_way) + batch <= max(window, batch):
+                chunk = list(islice(source, batch))
+                is_exhausted = len(chunk) < batch
+                if chunk:
+                    under_way.extend(await client.ask_all(chunk, patience_s=_PATIENCE_S))
+            # refill while there is room rather than after each answer, so that starting stays batched
+            for _ in range(min(batch, len(under_way))):
+                trace_id, future = under_way.popleft()
+                yield trace_id, await future
+    finally:
+        client.leave(under_way)

@@ -4,7 +4,7 @@ The gateway, the command line and tests all go through it, on every bus.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -54,6 +54,14 @@ class Options(Struct, frozen=True):
 _PLAIN = Options()
 
 
+class _Ticketed(Struct, frozen=True):
+    """A node in whose lanes runs take tickets at ingress."""
+
+    node: str
+    key_of: Callable[[Any], str]
+    stream: str
+
+
 class Client:
     """Starts and watches the runs of one pipe.
 
@@ -86,7 +94,7 @@ class Client:
         # an entry node is always reached over the bus, so no group is this dispatcher's own
         self._dispatcher = Dispatcher(plan, "", framing.seal)
         self._ticketed = tuple(
-            (node.name, node.keyed.ingress_key_of, plan.stream(node.group))
+            _Ticketed(node.name, node.keyed.ingress_key_of, plan.stream(node.group))
             for node in plan.nodes.values()
             if node.keyed is not None and node.keyed.ingress_key_of is not None
         )
@@ -153,10 +161,14 @@ class Client:
         try:
             await self._submit(submissions, patience_s)
         except BaseException:
-            for trace, future in expected:
-                self._waiters.discard(trace, future)
+            self.leave(expected)
             raise
         return expected
+
+    def leave(self, asked: Iterable[tuple[str, asyncio.Future[Terminal]]]) -> None:
+        """Wait no longer for what `ask_all` gave; the runs go on."""
+        for trace, future in asked:
+            self._waiters.discard(trace, future)
 
     async def wait(self, trace_id: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> Terminal:
         """Wait for a run by its trace_id.
@@ -216,9 +228,7 @@ class Client:
 
     def _submission(self, message: object, options: Options, inbox: str) -> Submission:
         trace = trace_id(self._partition(message, options), random_bytes(_ENTROPY_BYTES))
-        tickets = tuple(
-            (lane_of(self.plan.pipe, node, key_of(message)), group) for node, key_of, group in self._ticketed
-        )
+        tickets = self._tickets(message)
         headers = Envelope(
             id=trace,
             trace_id=trace,
@@ -235,9 +245,22 @@ class Client:
         outputs = tuple(self._dispatcher.start(headers, message))
         return Submission(trace, self.plan.pipe, self.plan.version, outputs, tickets, inbox)
 
+    def _tickets(self, message: object) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (lane_of(self.plan.pipe, ticketed.node, self._key(ticketed, message)), ticketed.stream)
+            for ticketed in self._ticketed
+        )
+
+    def _key(self, ticketed: _Ticketed, message: object) -> str:
+        try:
+            return ticketed.key_of(message)
+        except Exception as error:
+            why = f"the key of node '{ticketed.node}' cannot be computed ({type(error).__name__})"
+            raise InvalidMessageError(self.plan.entry_type, why) from error
+
     def _partition(self, message: object, options: Options) -> int:
         """Choose where a run lives: a keyed pipe's by its ingress key, since a lane lies within one partition."""
-        key = self._ticketed[0][1](message) if self._ticketed else options.partition_key
+        key = self._key(self._ticketed[0], message) if self._ticketed else options.partition_key
         return choose_partition(key.encode() if key else random_bytes(_ENTROPY_BYTES), self._partitions)
 
 

@@ -142,6 +142,9 @@ class Consumer:
             _log.exception("hop_crashed", stream=self._stream, delivery=delivery.id, error=type(error).__name__)
             self.counts["crashed"] += 1
             self._let_go((delivery.partition, delivery.id))
+        except BaseException:  # cut off by the drain, or ended by its node: not held any longer, so its lease runs out
+            self._let_go((delivery.partition, delivery.id))
+            raise
         else:
             self._finish(commit)
 

@@ -30,7 +30,7 @@ def load_plan(reference: str, placement_path: Path | None = None) -> ExecutionPl
 def load_pipe(reference: str) -> Pipe:
     """Load a pipe; raises as `load_plan`."""
     module_name, _, attribute = reference.partition(":")
-    if not module_name or not attribute:
+    if not module_name or not attribute or module_name.startswith("."):
         raise AppError(reference, "it is not of the form module:attribute")
     here = str(Path.cwd())
     if here not in sys.path:
@@ -55,4 +55,6 @@ def read_placement(path: Path | None) -> Placement | None:
         text = path.read_text()
     except OSError as error:
         raise AppError(str(path), f"the placement cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise AppError(str(path), "the placement is not UTF-8") from error
     return parse_placement(text)
