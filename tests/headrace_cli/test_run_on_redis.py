@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from tests.headrace_worker.service_process import service
+from tests.support.processes import children_of
 
 from headrace.testing.wait import wait_until_sync
 from headrace_cli.main import main
@@ -34,11 +35,6 @@ def is_gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
-def workers_of(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
 
 
 def test_memory_and_redis_give_the_same_bytes_and_nothing_is_left(redis_url: str, tmp_path: Path) -> None:
@@ -76,7 +72,7 @@ def test_a_signal_stops_the_workers_and_leaves_no_keys_and_no_output(
     environment = {**os.environ, "HEADRACE_DRAIN_S": "0"}
     with subprocess.Popen([sys.executable, "-m", "headrace_cli", *command], env=environment) as process:
         wait_until_sync(mark.exists, description="the node runs")
-        workers = workers_of(process.pid)
+        workers = children_of(process.pid)
         process.send_signal(number)
         assert process.wait(20) == 128 + number
     assert len(workers) == 2

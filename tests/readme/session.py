@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.readme.blocks import ROOT, Block, Command, commands_of
+from tests.support.packages import need
 from tests.support.redis_server import free_port
 
 import headrace
@@ -49,6 +50,7 @@ class Session:
         in_checkout: bool = False,
         timeout_s: float = BLOCK_TIMEOUT_S,
     ) -> None:
+        need("curl", "curl")
         self.port = free_port()
         self._directory = directory
         self._typed_in = ROOT if in_checkout else directory

@@ -5,7 +5,6 @@ Each way gives an address, or None where it does not apply here; the first addre
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -13,6 +12,7 @@ from docker.errors import DockerException  # type: ignore[import-untyped]  # com
 from requests.exceptions import RequestException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+from tests.support.packages import have, succeeds
 from tests.support.redis_server import BINARY, IN_MEMORY, RedisServer, answers
 
 from headrace.testing.wait import wait_until_sync
@@ -45,12 +45,12 @@ def provide_redis() -> Iterator[str]:
 
 def have_binary() -> bool:
     """Tell whether there is a `redis-server`; on Debian as root it is installed where it is missing."""
-    return shutil.which(BINARY) is not None or _install()
+    return have(BINARY, BINARY)
 
 
 def docker_answers() -> bool:
     """Tell whether a Docker engine answers here."""
-    return shutil.which("docker") is not None and _succeeds("docker", "info", timeout_s=10)
+    return shutil.which("docker") is not None and succeeds("docker", "info", timeout_s=10)
 
 
 def _given(_stack: ExitStack) -> str | None:
@@ -82,23 +82,4 @@ def _from_the_binary(stack: ExitStack) -> str | None:
 
 def _have_image() -> bool:
     inspect = ("docker", "image", "inspect", IMAGE)
-    return _succeeds(*inspect, timeout_s=10) or _succeeds("docker", "pull", IMAGE, timeout_s=PULL_TIMEOUT_S)
-
-
-def _install() -> bool:
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        return False
-    install = ("apt-get", "install", "-y", "-q", "--no-install-recommends", BINARY)
-    _succeeds("apt-get", "update", "-q", timeout_s=120)
-    return _succeeds(*install, timeout_s=300) and shutil.which(BINARY) is not None
-
-
-def _succeeds(*command: str, timeout_s: float) -> bool:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout_s, env=environment
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    return succeeds(*inspect, timeout_s=10) or succeeds("docker", "pull", IMAGE, timeout_s=PULL_TIMEOUT_S)

@@ -13,7 +13,7 @@ from headrace.wire.trace import partition_of
 COORDINATORS = "coordinators"
 _MS = 1000
 _INBOX_KEPT_MS = 3_600_000
-_REPLY_LEASE_MS = 5_000  # a coordinator holds an event for one round trip; after this its reader is taken for dead
+_REPLY_LEASE_MS = 2_000  # a coordinator holds an event for one round trip; after this its reader is taken for dead
 
 
 class RedisReplies:
