@@ -26,7 +26,8 @@ from headrace.graph.placement import Placement
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.context import Context
 from headrace.kernel.events import Emitted, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer
-from headrace.kernel.runner import AsyncRunner, SyncRunner
+from headrace.kernel.runner import AsyncRunner
+from headrace.kernel.sync_runner import SyncRunner
 from headrace.runtime.client import Client
 from headrace.runtime.local import local
 

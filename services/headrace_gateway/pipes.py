@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from headrace.errors import InvalidMessageError, WaitTimeoutError
 from headrace.graph.mistakes import suggest
-from headrace.runtime.client import Client, Options
+from headrace.runtime.client import Client
+from headrace.runtime.submissions import Options
 from headrace_gateway.asked import Preference, preference_of, timeout_of, traceparent_of
 from headrace_gateway.body import read_body
 from headrace_gateway.openapi import operation_of

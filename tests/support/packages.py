@@ -1,4 +1,4 @@
-"""Commands that tests need beside Python: installed by the package manager where they are missing and that is possible."""
+"""Commands that tests need beside Python; the package manager installs them where they are missing and it can."""
 
 import os
 import shutil

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from headrace.errors import Failure
 from headrace.graph.options import Retry
-from headrace.graph.plan import ExecutionPlan, PlanNode
+from headrace.graph.plan import ExecutionPlan
 from headrace.kernel import inject
 from headrace.kernel.calls import Call, compile_call
 from headrace.kernel.context import Context
@@ -26,11 +26,11 @@ from headrace.kernel.inject import Injector
 from headrace.kernel.journal import NodeCancelledError, classify
 from headrace.kernel.outputs import Dispatch, Dispatcher, Work, envelope_of
 from headrace.kernel.publisher import Publisher
+from headrace.kernel.retries import retry_in_s
 from headrace.ledger.values import Item, Output, Schedule, Terminal
 from headrace.wire.envelope import Envelope
 
 _MS = 1000
-_MAX_DOUBLINGS = 64  # of a backoff: past these any wait is over its bound, and the number would outgrow a float
 _LONGEST_DELAY_MS = 10 * 365 * 86_400 * 1000  # what a bus's clock can add without overflow, and longer than any run
 
 
@@ -154,7 +154,7 @@ class Hops:
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
             error = _as_failure(raised)
             failure = classify(error, node=node.name, group=self._group, shows_detail=self._shows_detail)
-            delay_s = self._retry_in_s(node, error, headers.attempt)
+            delay_s = retry_in_s(node.retry, error, headers.attempt, self._random)
             if self._publisher.is_heard:
                 took_s = time.perf_counter() - started_s
                 self._publisher.publish(
@@ -193,13 +193,6 @@ class Hops:
         """Make the error that ends a hop, and with it the run, at a node."""
         failure = classify(error, node=work.node.name, group=self._group, shows_detail=self._shows_detail)
         return HopFailedError(failure, work)
-
-    def _retry_in_s(self, node: PlanNode, error: Exception, attempt: int) -> float | None:
-        retry = node.retry
-        if retry is None or attempt >= retry.attempts or not isinstance(error, retry.on):
-            return None
-        wait_s: float = min(retry.backoff * 2 ** min(attempt - 1, _MAX_DOUBLINGS), retry.max_backoff)
-        return wait_s * (1 - retry.jitter * self._random())
 
     def _context(self, work: Work) -> Context:
         headers = work.headers

@@ -1,14 +1,7 @@
-"""Runners: a delivery in, the commit that ends it out. They know no bus, no waiter and no reply.
+"""The runner: a delivery in, the commit that ends it out. It knows no bus, no waiter and no reply."""
 
-`AsyncRunner` runs on the event loop; `SyncRunner` is its blocking form, for a thread of its own.
-"""
-
-import asyncio
 import random
 from collections import OrderedDict
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
-from typing import Self
 
 from headrace.errors import EnvelopeError, Failure, FailureKind, FailureSource, HeadraceError
 from headrace.graph.plan import ExecutionPlan, Keyed
@@ -17,7 +10,6 @@ from headrace.kernel.clock import Clock, SystemClock
 from headrace.kernel.events import Observer
 from headrace.kernel.hop import HopFailedError, Hops
 from headrace.kernel.inject import Injector
-from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.outputs import tickets_of
 from headrace.kernel.publisher import Publisher
 from headrace.ledger import dead_letter
@@ -190,63 +182,3 @@ class AsyncRunner:
                 plan=self._plan.version,
             )
         )
-
-
-class SyncRunner:
-    """The blocking form of `AsyncRunner`, for a thread without an event loop; use it as a context manager there.
-
-    Entering calls the pipe's start-up hooks, leaving its shutdown hooks, whatever happened.
-
-    Args:
-        framing: Opens and seals frames.
-        observers: Told of kernel events, after the pipe's own.
-    """
-
-    def __init__(
-        self, plan: ExecutionPlan, group: str, *, framing: Framing, observers: tuple[Observer, ...] = ()
-    ) -> None:
-        self._plan = plan
-        self._group = group
-        self._framing = framing
-        self._observers = observers
-        self._loop = asyncio.Runner()
-        self._life = lifecycle(plan)
-        self._runner: AsyncRunner | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            injector = self._loop.run(self._life.__aenter__())
-        except BaseException:
-            self._loop.close()
-            raise
-        self._runner = AsyncRunner(
-            self._plan, self._group, injector=injector, framing=self._framing, observers=self._observers
-        )
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._loop.run(_leave(self._life, error_type, error, trace))
-        finally:
-            self._loop.close()
-
-    def run(self, delivery: Delivery) -> Commit:
-        """Run a delivery and block until it is done; as `AsyncRunner.run`.
-
-        Raises:
-            RuntimeError: The context is not open.
-        """
-        if self._runner is None:
-            raise RuntimeError("SyncRunner.run needs the context of its runner: with SyncRunner(...) as runner")
-        return self._loop.run(self._runner.run(delivery))
-
-
-async def _leave(
-    life: AbstractAsyncContextManager[Injector],
-    error_type: type[BaseException] | None,
-    error: BaseException | None,
-    trace: TracebackType | None,
-) -> None:
-    await life.__aexit__(error_type, error, trace)

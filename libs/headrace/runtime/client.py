@@ -1,13 +1,11 @@
-"""The client of a pipe: starts runs, waits for their answers, looks them up, cancels them.
+"""The client of a pipe: starts runs, waits for their answers, looks them up.
 
 The gateway, the command line and tests all go through it, on every bus.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-from msgspec import Struct
 
 from headrace.bus.protocol import Bus
 from headrace.errors import (
@@ -19,47 +17,18 @@ from headrace.errors import (
     FailureKind,
     FailureSource,
     InvalidMessageError,
-    SettingsError,
 )
 from headrace.graph.plan import ExecutionPlan
-from headrace.kernel.clock import Clock, SystemClock, random_bytes
-from headrace.kernel.outputs import Dispatcher, lane_of
+from headrace.kernel.clock import Clock
 from headrace.ledger.terminal import ended, raise_unless_completed
 from headrace.ledger.values import RunState, RunView, Submission, Terminal
 from headrace.reply.waiters import Waiters
+from headrace.runtime.submissions import PLAIN, Options, Submissions
 from headrace.wire.codec import MessageCodec
-from headrace.wire.envelope import Envelope, Framing
-from headrace.wire.trace import choose_partition, trace_id
+from headrace.wire.envelope import Framing
 
-_MS = 1000
-_ENTROPY_BYTES = 14
 _RETRY_S = 0.2  # between tries while the bus is away
 DEFAULT_TIMEOUT_S = 30.0
-
-
-class Options(Struct, frozen=True):
-    """How one run is started.
-
-    Attributes:
-        timeout_s: Seconds until its deadline; 0 for none.
-        partition_key: Runs of one key share a partition; empty for any. A keyed pipe's runs go by its own key.
-        traceparent: The caller's W3C trace context.
-    """
-
-    timeout_s: float = 0.0
-    partition_key: str = ""
-    traceparent: str = ""
-
-
-_PLAIN = Options()
-
-
-class _Ticketed(Struct, frozen=True):
-    """A node in whose lanes runs take tickets at ingress."""
-
-    node: str
-    key_of: Callable[[Any], str]
-    stream: str
 
 
 class Client:
@@ -87,19 +56,9 @@ class Client:
         self.plan = plan
         self._bus = bus
         self._waiters = waiters
-        self._partitions = partitions
-        self._clock = clock or SystemClock()
-        if partitions > 1:
-            _require_one_partition_a_key(plan)
-        # an entry node is always reached over the bus, so no group is this dispatcher's own
-        self._dispatcher = Dispatcher(plan, "", framing.seal)
-        self._ticketed = tuple(
-            _Ticketed(node.name, node.keyed.ingress_key_of, plan.stream(node.group))
-            for node in plan.nodes.values()
-            if node.keyed is not None and node.keyed.ingress_key_of is not None
-        )
+        self._submissions = Submissions(plan, framing, partitions=partitions, clock=clock)
 
-    async def run(self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = _PLAIN) -> Any:  # noqa: ANN401 - the result's type is the pipe's
+    async def run(self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = PLAIN) -> Any:  # noqa: ANN401 - the result's type is the pipe's
         """Start a run and wait for its result.
 
         Args:
@@ -117,26 +76,26 @@ class Client:
         return self.result(trace, terminal)
 
     async def ask(
-        self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = _PLAIN
+        self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = PLAIN
     ) -> tuple[str, Terminal]:
         """Start a run and wait for its terminal; gives its trace_id too. Raises as `run`, but for how the run ended."""
-        submission = self._submission(message, options, self._waiters.inbox)
+        submission = self._submissions.make(message, options, self._waiters.inbox)
         async with self._waiters.expect(submission.trace_id) as future:
             await self._bus.submit([submission])
             return submission.trace_id, await self._waiters.result(submission.trace_id, future, timeout_s)
 
-    async def submit(self, message: object, options: Options = _PLAIN) -> str:
+    async def submit(self, message: object, options: Options = PLAIN) -> str:
         """Start a run without waiting; gives its trace_id.
 
         Raises:
             BusUnavailableError: The bus is away; the run may or may not have started.
         """
-        submission = self._submission(message, options, "")
+        submission = self._submissions.make(message, options, "")
         await self._bus.submit([submission])
         return submission.trace_id
 
     async def ask_all(
-        self, messages: Sequence[object], options: Options = _PLAIN, *, patience_s: float = 0.0
+        self, messages: Sequence[object], options: Options = PLAIN, *, patience_s: float = 0.0
     ) -> list[tuple[str, asyncio.Future[Terminal]]]:
         """Start many runs in one round trip, in order.
 
@@ -222,62 +181,14 @@ class Client:
         if isinstance(message, Terminal):
             return message
         try:
-            return self._submission(message, options, self._waiters.inbox)
+            return self._submissions.make(message, options, self._waiters.inbox)
         except (InvalidMessageError, EnvelopeTooLargeError) as error:
             return unreadable(str(error))
-
-    def _submission(self, message: object, options: Options, inbox: str) -> Submission:
-        trace = trace_id(self._partition(message, options), random_bytes(_ENTROPY_BYTES))
-        tickets = self._tickets(message)
-        headers = Envelope(
-            id=trace,
-            trace_id=trace,
-            pipe=self.plan.pipe,
-            node="",
-            slot="",
-            type=self.plan.entry_type,
-            body=b"",
-            plan=self.plan.version,
-            deadline_ms=int((self._clock.now() + options.timeout_s) * _MS) if options.timeout_s else 0,
-            tickets=tuple(lane for lane, _ in tickets),
-            traceparent=options.traceparent,
-        )
-        outputs = tuple(self._dispatcher.start(headers, message))
-        return Submission(trace, self.plan.pipe, self.plan.version, outputs, tickets, inbox)
-
-    def _tickets(self, message: object) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            (lane_of(self.plan.pipe, ticketed.node, self._key(ticketed, message)), ticketed.stream)
-            for ticketed in self._ticketed
-        )
-
-    def _key(self, ticketed: _Ticketed, message: object) -> str:
-        try:
-            return ticketed.key_of(message)
-        except Exception as error:
-            why = f"the key of node '{ticketed.node}' cannot be computed ({type(error).__name__})"
-            raise InvalidMessageError(self.plan.entry_type, why) from error
-
-    def _partition(self, message: object, options: Options) -> int:
-        """Choose where a run lives: a keyed pipe's by its ingress key, since a lane lies within one partition."""
-        key = self._key(self._ticketed[0], message) if self._ticketed else options.partition_key
-        return choose_partition(key.encode() if key else random_bytes(_ENTROPY_BYTES), self._partitions)
 
 
 def unreadable(why: str) -> Terminal:
     """Make the terminal that stands for a message which could not be read or sent."""
     return ended(RunState.FAILED, Failure(FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, detail=why))
-
-
-def _require_one_partition_a_key(plan: ExecutionPlan) -> None:
-    keyed = [node for node in plan.nodes.values() if node.keyed is not None]
-    if any(node.keyed is not None and node.keyed.ingress_key_of is None for node in keyed) or len(keyed) > 1:
-        names = ", ".join(f"'{node.name}'" for node in keyed)
-        raise SettingsError(
-            "partitions",
-            f"is over 1, and pipe '{plan.pipe}' orders work by keys ({names}) whose runs would be spread over them; "
-            'only a pipe with one keyed node, of order="ingress", can be partitioned, by that node\'s key',
-        )
 
 
 def _known(terminal: Terminal) -> asyncio.Future[Terminal]:

@@ -9,7 +9,7 @@ from tests.headrace.kernel.bench import TRACE, bench, delivery_of, entry_items
 from headrace.graph.options import Drop, Retry
 from headrace.graph.pipe import Pipe
 from headrace.kernel.events import KernelEvent
-from headrace.kernel.runner import SyncRunner
+from headrace.kernel.sync_runner import SyncRunner
 from headrace.ledger import dead_letter
 from headrace.ledger.values import Commit, Delivery, Item, Settled
 from headrace.wire.envelope import Framing

@@ -10,8 +10,8 @@ from headrace.graph.options import Drop, Retry
 from headrace.graph.pipe import Pipe
 from headrace.kernel.events import KernelEvent
 from headrace.ledger.values import RunState
-from headrace.runtime.client import Options
 from headrace.runtime.local import local
+from headrace.runtime.submissions import Options
 from headrace.testing.wait import wait_until
 
 

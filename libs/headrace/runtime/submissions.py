@@ -1,0 +1,129 @@
+"""The start of a run, made of an entry message: its trace_id, its partition, its tickets, where the message goes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from headrace.errors import InvalidMessageError, SettingsError
+from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.clock import Clock, SystemClock, random_bytes
+from headrace.kernel.outputs import Dispatcher, lane_of
+from headrace.ledger.values import Submission
+from headrace.wire.envelope import Envelope, Framing
+from headrace.wire.trace import choose_partition, trace_id
+
+_MS = 1000
+_ENTROPY_BYTES = 14
+
+
+class Options(Struct, frozen=True):
+    """How one run is started.
+
+    Attributes:
+        timeout_s: Seconds until its deadline; 0 for none.
+        partition_key: Runs of one key share a partition; empty for any. A keyed pipe's runs go by its own key.
+        traceparent: The caller's W3C trace context.
+    """
+
+    timeout_s: float = 0.0
+    partition_key: str = ""
+    traceparent: str = ""
+
+
+PLAIN = Options()
+"""No deadline, any partition."""
+
+
+class _Ticketed(Struct, frozen=True):
+    """A node in whose lanes runs take tickets at ingress."""
+
+    node: str
+    key_of: Callable[[Any], str]
+    stream: str
+
+
+class Submissions:
+    """Makes the submissions of one pipe.
+
+    Args:
+        framing: Seals entry messages.
+        partitions: As the bus's.
+        clock: Deadlines go by it.
+
+    Raises:
+        SettingsError: There are several partitions, and a key's runs would be spread over them.
+    """
+
+    def __init__(
+        self, plan: ExecutionPlan, framing: Framing, *, partitions: int = 1, clock: Clock | None = None
+    ) -> None:
+        self._plan = plan
+        self._partitions = partitions
+        self._clock = clock or SystemClock()
+        if partitions > 1:
+            _require_one_partition_a_key(plan)
+        # an entry node is always reached over the bus, so no group is this dispatcher's own
+        self._dispatcher = Dispatcher(plan, "", framing.seal)
+        self._ticketed = tuple(
+            _Ticketed(node.name, node.keyed.ingress_key_of, plan.stream(node.group))
+            for node in plan.nodes.values()
+            if node.keyed is not None and node.keyed.ingress_key_of is not None
+        )
+
+    def make(self, message: object, options: Options, inbox: str) -> Submission:
+        """Make a submission.
+
+        Args:
+            inbox: Who waits for the terminal event, empty for nobody.
+
+        Raises:
+            InvalidMessageError: The message cannot be encoded, or its key cannot be computed.
+            EnvelopeTooLargeError: It is over the limit.
+        """
+        trace = trace_id(self._partition(message, options), random_bytes(_ENTROPY_BYTES))
+        tickets = self._tickets(message)
+        headers = Envelope(
+            id=trace,
+            trace_id=trace,
+            pipe=self._plan.pipe,
+            node="",
+            slot="",
+            type=self._plan.entry_type,
+            body=b"",
+            plan=self._plan.version,
+            deadline_ms=int((self._clock.now() + options.timeout_s) * _MS) if options.timeout_s else 0,
+            tickets=tuple(lane for lane, _ in tickets),
+            traceparent=options.traceparent,
+        )
+        outputs = tuple(self._dispatcher.start(headers, message))
+        return Submission(trace, self._plan.pipe, self._plan.version, outputs, tickets, inbox)
+
+    def _tickets(self, message: object) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (lane_of(self._plan.pipe, ticketed.node, self._key(ticketed, message)), ticketed.stream)
+            for ticketed in self._ticketed
+        )
+
+    def _key(self, ticketed: _Ticketed, message: object) -> str:
+        try:
+            return ticketed.key_of(message)
+        except Exception as error:
+            why = f"the key of node '{ticketed.node}' cannot be computed ({type(error).__name__})"
+            raise InvalidMessageError(self._plan.entry_type, why) from error
+
+    def _partition(self, message: object, options: Options) -> int:
+        """Choose where a run lives: a keyed pipe's by its ingress key, since a lane lies within one partition."""
+        key = self._key(self._ticketed[0], message) if self._ticketed else options.partition_key
+        return choose_partition(key.encode() if key else random_bytes(_ENTROPY_BYTES), self._partitions)
+
+
+def _require_one_partition_a_key(plan: ExecutionPlan) -> None:
+    keyed = [node for node in plan.nodes.values() if node.keyed is not None]
+    if any(node.keyed is not None and node.keyed.ingress_key_of is None for node in keyed) or len(keyed) > 1:
+        names = ", ".join(f"'{node.name}'" for node in keyed)
+        raise SettingsError(
+            "partitions",
+            f"is over 1, and pipe '{plan.pipe}' orders work by keys ({names}) whose runs would be spread over them; "
+            'only a pipe with one keyed node, of order="ingress", can be partitioned, by that node\'s key',
+        )
