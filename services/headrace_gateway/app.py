@@ -58,6 +58,7 @@ def create_app(
     app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
     for router in (pipes_router(served), runs_router(served), health_router(served)):
         app.include_router(router)
+    app.state.waiters = waiters
     _answer_errors(app)
     _describe(app, plans)
     return app

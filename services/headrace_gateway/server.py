@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from headrace.errors import SettingsError
 
 _BACKLOG = 2048
+_LAST_WORDS_S = 0.5  # of the drain: to tell those who still wait that their runs go on
 
 
 class _Server(uvicorn.Server):
@@ -69,7 +70,8 @@ async def serve_http(
     """Serve until `stopping` is set.
 
     Args:
-        drain_s: The most seconds that requests under way are waited for.
+        app: With its waiters in its state, as `create_app` makes it.
+        drain_s: The most seconds that requests under way are waited for; waits end just before, with a 504.
         on_started: Called once requests are taken.
 
     Raises:
@@ -91,6 +93,7 @@ async def serve_http(
         stop = tasks.create_task(stopping.wait())
         await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
+        app.state.waiters.hurry(max(0.0, drain_s - _LAST_WORDS_S))
         stop.cancel()
     if not server.started:
         raise RuntimeError("the application did not start")

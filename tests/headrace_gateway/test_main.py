@@ -56,3 +56,27 @@ async def test_sigterm_answers_the_requests_under_way(redis_url: str, namespace:
             assert gateway.ended() == 0
     assert (first.json(), second.json()) == ({"text": "2"}, {"text": "4"})
     await bus.aclose()
+
+
+@pytest.mark.slow
+async def test_requests_that_outlast_the_drain_are_told_their_trace_id(redis_url: str, namespace: str) -> None:
+    bus = RedisBus(redis_url, namespace=namespace)
+    settings = {"app": APP, "bus_url": redis_url, "namespace": namespace, "port": "0", "drain_s": "2"}
+    with launched("headrace_gateway", **settings) as gateway:
+        url = json.loads(gateway.wait_for_log("gateway_started"))["url"]
+        async with httpx.AsyncClient(base_url=url, timeout=30) as http, asyncio.TaskGroup() as tasks:
+            request = tasks.create_task(http.post("/v1/pipes/numbers", json={"value": 1}))
+            await wait_until(lambda: is_backlog(bus, 1), description="the run has started, and no worker is there")
+            gateway.signal(signal.SIGTERM)
+            answer = await request
+        assert gateway.ended() == 0
+    assert (answer.status_code, answer.json()["code"]) == (504, "wait_timeout")
+    view = await bus.view(answer.json()["trace_id"])
+    assert view is not None
+    assert view.terminal is None
+    assert await bus.waiters([view.trace_id]) == [()]
+    await bus.aclose()
+
+
+async def is_backlog(bus: RedisBus, count: int) -> bool:
+    return await bus.backlog("numbers.one") == count

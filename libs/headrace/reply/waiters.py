@@ -4,6 +4,7 @@ A process has one inbox on the bus; the reply coordinator puts the terminal even
 """
 
 import asyncio
+import math
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -43,6 +44,8 @@ class Waiters:
         self._waiting: dict[str, set[asyncio.Future[Terminal]]] = {}
         self._stopping = asyncio.Event()
         self._is_over = False
+        self._until_s = math.inf
+        self._limits: set[asyncio.Timeout] = set()
         self._answered: OrderedDict[str, bool] = OrderedDict()
 
     def __len__(self) -> int:
@@ -122,16 +125,29 @@ class Waiters:
         Raises:
             WaitTimeoutError: The wait ran out; the run goes on.
         """
+        clock = asyncio.get_running_loop().time
+        started_s = clock()
+        limit = asyncio.timeout(min(timeout_s, self._until_s - started_s))
+        self._limits.add(limit)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with limit:
                 return await asyncio.shield(future)
         except TimeoutError:
             self.counts["timed_out"] += 1
             await self._leave(trace_id, future)
-            raise WaitTimeoutError(trace_id, timeout_s) from None
+            raise WaitTimeoutError(trace_id, min(timeout_s, clock() - started_s)) from None
         except asyncio.CancelledError:
             await asyncio.shield(self._leave(trace_id, future))
             raise
+        finally:
+            self._limits.discard(limit)
+
+    def hurry(self, within_s: float) -> None:
+        """Let no wait last longer than this from now: their process is about to end, and their callers ask again."""
+        self._until_s = asyncio.get_running_loop().time() + within_s
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(min(limit.when() or math.inf, self._until_s))
 
     async def _read(self, wait_s: float) -> None:
         events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=wait_s)
