@@ -71,6 +71,7 @@ class WorkerProcess:
         """Run the process once; gives whether it was ready, and how it ended."""
         is_ready = asyncio.Event()
         ready_end, told_end = os.pipe()
+        watched_end, lifeline = os.pipe()  # closes with this process, however it ends, and the worker then stops
         loop = asyncio.get_running_loop()
 
         def take() -> None:
@@ -82,23 +83,26 @@ class WorkerProcess:
         try:
             loop.add_reader(ready_end, take)
             try:
-                process = await self._start(told_end)
+                process = await self._start(told_end, watched_end)
             finally:
                 os.close(told_end)
+                os.close(watched_end)
             self.pid = process.pid
             await self._until_ended(process)
         finally:
             loop.remove_reader(ready_end)
             os.close(ready_end)
+            os.close(lifeline)
         return is_ready.is_set(), _how(process.returncode or 0)
 
-    async def _start(self, told_end: int) -> Process:
+    async def _start(self, told_end: int, watched_end: int) -> Process:
+        inherited = {"HEADRACE_READY_FD": str(told_end), "HEADRACE_PARENT_FD": str(watched_end)}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "headrace_worker"),
-            env={**self._environment, "HEADRACE_GROUP": self._group, "HEADRACE_READY_FD": str(told_end)},
+            env={**self._environment, "HEADRACE_GROUP": self._group, **inherited},
             stdin=DEVNULL,
             stdout=DEVNULL,
-            pass_fds=(told_end,),
+            pass_fds=(told_end, watched_end),
             start_new_session=True,  # Ctrl-C is for us; the workers are then stopped in order, with one signal each
         )
 

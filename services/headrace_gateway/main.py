@@ -40,7 +40,7 @@ async def serve(settings: GatewaySettings) -> None:
     if settings.check:
         return
     try:
-        with stop_signals() as stopping, listen(settings.host, settings.port) as listening:
+        with stop_signals(settings.parent_fd) as stopping, listen(settings.host, settings.port) as listening:
 
             def started() -> None:
                 pipes = {plan.pipe: plan.version for plan in plans}

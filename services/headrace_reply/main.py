@@ -30,7 +30,7 @@ async def serve(settings: ReplySettings) -> None:
     if settings.check:
         return
     try:
-        with stop_signals() as stopping:
+        with stop_signals(settings.parent_fd) as stopping:
             if not await until_reachable(bus, stopping):
                 return
             async with coordinating(bus) as coordinator:

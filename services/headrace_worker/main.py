@@ -44,7 +44,7 @@ async def serve(settings: WorkerSettings) -> None:
     )
     about = {"pipe": plan.pipe, "plan": plan.version, "group": settings.group}
     try:
-        with stop_signals() as stopping:
+        with stop_signals(settings.parent_fd) as stopping:
             if not await until_reachable(bus, stopping):
                 return
             async with consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,):

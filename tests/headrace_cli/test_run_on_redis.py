@@ -81,6 +81,19 @@ def test_a_signal_stops_the_workers_and_leaves_no_keys_and_no_output(
     assert not output.exists()
 
 
+def test_workers_end_with_a_run_that_is_killed(redis_url: str, tmp_path: Path) -> None:
+    mark, namespace = tmp_path / "under-way", f"killed-{tmp_path.name}"[:60]
+    lines = write(tmp_path / "in", f'{{"value":1,"pause_s":600,"touches":"{mark}"}}')
+    command = ["run", APP, "--input", str(lines), "--bus", redis_url, "--namespace", namespace]
+    environment = {**os.environ, "HEADRACE_DRAIN_S": "0"}
+    with subprocess.Popen([sys.executable, "-m", "headrace_cli", *command], env=environment) as process:
+        wait_until_sync(mark.exists, description="the node runs")
+        workers = children_of(process.pid)
+        process.kill()
+    assert len(workers) == 2
+    wait_until_sync(lambda: all(is_gone(pid) for pid in workers), description="the workers have ended")
+
+
 def test_a_worker_that_does_not_come_up_ends_the_run(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

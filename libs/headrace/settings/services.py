@@ -33,6 +33,9 @@ class ServiceSettings(BusSettings, LogSettings):
     ready_fd: int | None = Field(
         None, ge=3, description="An inherited file descriptor, told by one line when the service works."
     )
+    parent_fd: int | None = Field(
+        None, ge=3, description="An inherited pipe; the service stops when whoever holds its other end has ended."
+    )
 
 
 class WorkerSettings(ServiceSettings, PlacementSettings):
