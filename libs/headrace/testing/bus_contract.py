@@ -3,6 +3,7 @@
 The groups, frames and trace ids here mean nothing; a bus carries them as they are.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
@@ -54,12 +55,12 @@ def commit(
     return Commit(delivery.partition, delivery.id, (settled,), (), delivery.entry.lane)
 
 
-class BusContract:
+class BusContract(ABC):
     """What every bus promises. Subclass it in a test module, as `class TestMyBus(BusContract)`, and give `open_bus`."""
 
+    @abstractmethod
     def open_bus(self) -> AbstractAsyncContextManager[Bus]:
         """Open an empty bus; it is closed when the context is."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def started(self, *outputs: Output) -> AsyncIterator[tuple[Bus, str]]:

@@ -116,9 +116,10 @@ async def test_no_more_is_under_way_than_there_are_slots(bus: FaultyBus) -> None
 
 async def test_a_long_hop_keeps_its_lease(bus: FaultyBus) -> None:
     node = Node()
-    async with running(bus, node, SHORT, SHORT) as (client, consumers):
+    options = ConsumerOptions(lease_s=0.6)
+    async with running(bus, node, options, options) as (client, consumers):
         ((trace, future),) = await client.ask_all([Ask(1)])
-        await wait_until(lambda: bus.calls["extend"] >= 6, description="the lease was renewed often")
+        await wait_until(lambda: bus.calls["extend"] >= 5, description="the lease was renewed often")
         node.gate.set()
         assert client.result(trace, await future) == Told(1, 1)
         assert [consumer.counts["claimed"] for consumer in consumers] == [0, 0]
