@@ -40,7 +40,6 @@ kinds_of_output = st.lists(
     st.sampled_from(("emit", "emit", "join-a", "join-b", "lane-1", "lane-2", "ingress-1", "ingress-2", "now", "never")),
     max_size=4,
 )
-endings = st.sampled_from((None, None, None, "completed", "failed", "expired"))
 tickets_taken = st.sets(st.sampled_from(sorted(LANES)))
 
 
@@ -52,6 +51,31 @@ class Held:
     in_memory: Delivery
     on_redis: Delivery
     traces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a worker ends an entry.
+
+    `share` of a lane's items are settled, each with the next of `states` as its terminal; `limit` is the lane's for
+    what it hands out next; `again` schedules a lane's items once more.
+    """
+
+    kinds: list[str]
+    states: list[str | None]
+    share: float
+    limit: int
+    again: bool
+
+
+settlements = st.builds(
+    Settlement,
+    kinds=kinds_of_output,
+    states=st.lists(st.sampled_from((None, None, None, "completed", "failed", "expired")), min_size=1, max_size=3),
+    share=st.sampled_from((0.0, 0.5, 1.0, 1.0, 1.0)),
+    limit=st.integers(0, 2),
+    again=st.booleans(),
+)
 
 
 @dataclass(slots=True)
@@ -115,23 +139,26 @@ class LedgerAndLua(RuleBasedStateMachine):
                     made.append(Enqueue(LANES[lane], lane, frame, mode == "ingress"))
         return tuple(made)
 
-    @rule(kinds=kinds_of_output.filter(bool), lanes=tickets_taken)
-    def submit(self, kinds: list[str], lanes: set[str]) -> None:
-        trace_id = f"{len(self.runs.tickets) + 1:032x}"
-        tickets = tuple((lane, LANES[lane]) for lane in sorted(lanes))
-        self.runs.tickets[trace_id] = tickets
-        submission = Submission(trace_id, "pipe", "v1", self.outputs(trace_id, kinds), tickets)
-        assert self.same("submit", [submission, submission]) == [True, False]
+    @rule(starts=st.lists(st.tuples(kinds_of_output.filter(bool), tickets_taken), min_size=1, max_size=4))
+    def submit(self, starts: list[tuple[list[str], set[str]]]) -> None:
+        submissions: list[Submission] = []
+        for kinds, lanes in starts:
+            trace_id = f"{len(self.runs.tickets) + 1:032x}"
+            tickets = tuple((lane, LANES[lane]) for lane in sorted(lanes))
+            self.runs.tickets[trace_id] = tickets
+            submissions.append(Submission(trace_id, "pipe", "v1", self.outputs(trace_id, kinds), tickets))
+        assert self.same("submit", submissions) == [True] * len(submissions)
+        assert self.same("submit", submissions[:1]) == [False]
 
     @rule(target=held, group=st.sampled_from(GROUPS))
     def read(self, group: str) -> Any:
-        return self.pairs(group, *self.both("read", group, "c", limit=1000, wait_s=0))
+        return multiple(*self.pairs(group, *self.both("read", group, "c", limit=1000, wait_s=0)))
 
     @rule(target=held, group=st.sampled_from(GROUPS))
     def claim(self, group: str) -> Any:
-        return self.pairs(group, *self.both("claim", group, "d", limit=1000, idle_s=0))
+        return multiple(*self.pairs(group, *self.both("claim", group, "d", limit=1000, idle_s=0)))
 
-    def pairs(self, group: str, in_memory: list[Delivery], on_redis: list[Delivery]) -> Any:
+    def pairs(self, group: str, in_memory: list[Delivery], on_redis: list[Delivery]) -> list[Held]:
         by_entry = {one.entry.items: one for one in on_redis}
         assert {one.entry.items: one.entry for one in in_memory} == {one.entry.items: one.entry for one in on_redis}
         found: list[Held] = []
@@ -139,45 +166,48 @@ class LedgerAndLua(RuleBasedStateMachine):
             assert one.deliveries == by_entry[one.entry.items].deliveries
             traces = tuple(self.runs.trace_of[item.frames[0]] for item in one.entry.items)
             found.append(Held(group, one, by_entry[one.entry.items], traces))
-        return multiple(*found)
+        return found
 
-    @rule(
-        target=done,
-        one=consumes(held),
-        kinds=kinds_of_output,
-        ending=endings,
-        share=st.floats(0, 1),
-        limit=st.integers(0, 2),
-        again=st.booleans(),
-    )
-    def commit(self, one: Held, kinds: list[str], ending: str | None, share: float, limit: int, again: bool) -> Any:
+    @rule(target=done, one=consumes(held), ending=settlements)
+    def commit(self, one: Held, ending: Settlement) -> Any:
+        return self.settle(one, ending)
+
+    @rule(target=done, endings=st.lists(settlements, min_size=1, max_size=8), rounds=st.integers(1, 3))
+    def work(self, endings: list[Settlement], rounds: int) -> Any:
+        """Do what workers do with all that is there: histories get deep only where much is committed."""
+        ended: list[tuple[Held, list[Commit]]] = []
+        for group in GROUPS * rounds:
+            self.promote(group)
+            entries = self.pairs(group, *self.both("read", group, "w", limit=1000, wait_s=0))
+            ended += [self.settle(one, endings[number % len(endings)]) for number, one in enumerate(entries)]
+        return multiple(*ended[-3:])
+
+    def settle(self, one: Held, ending: Settlement) -> tuple[Held, list[Commit]]:
         entry = one.in_memory.entry
-        count = round(share * len(entry.items)) if entry.lane else 1
-        settled = [
-            self.settled(one, position, kinds if position == 0 else [], ending if position == 0 else None, again)
-            for position in range(count)
-        ]
+        count = round(ending.share * len(entry.items)) if entry.lane else 1
+        settled = tuple(self.settled(one, position, ending) for position in range(count))
         state = f"{len(self.runs.trace_of)}".encode() if entry.lane and count else None
         commits = [
-            Commit(0, delivery.id, tuple(settled), entry.items[count:], entry.lane, state, limit)
+            Commit(0, delivery.id, settled, entry.items[count:], entry.lane, state, ending.limit)
             for delivery in (one.in_memory, one.on_redis)
         ]
         self.commit_both(one.group, commits)
-        return multiple((one, commits))
+        return one, commits
 
-    def settled(self, one: Held, position: int, kinds: list[str], ending: str | None, again: bool) -> Settled:
+    def settled(self, one: Held, position: int, ending: Settlement) -> Settled:
         trace_id, item = one.traces[position], one.in_memory.entry.items[position]
         tickets = self.runs.tickets[trace_id]
+        state = ending.states[position % len(ending.states)]
         terminal: Terminal | None = {
             None: None,
             "completed": completed("T", self.runs.frame(trace_id)),
             "failed": FAILED,
             "expired": EXPIRED,
-        }[ending]
-        if ending == "failed":
+        }[state]
+        if state == "failed":
             return Settled(trace_id, item.ticket, (), terminal, b"letter", tickets)
-        outputs = self.outputs(trace_id, kinds, one.group)
-        if again and one.in_memory.entry.lane:
+        outputs = self.outputs(trace_id, ending.kinds, one.group)
+        if ending.again and one.in_memory.entry.lane:
             back = Item((self.runs.frame(trace_id),), item.ticket)
             outputs = (*outputs, Schedule(one.group, 0, back, one.in_memory.entry.lane))
         return Settled(trace_id, item.ticket, outputs, terminal, None, tickets)
@@ -194,7 +224,6 @@ class LedgerAndLua(RuleBasedStateMachine):
         assert in_memory == on_redis
         return [str(answer) for answer in in_memory]
 
-    @rule(group=st.sampled_from(GROUPS))
     def promote(self, group: str) -> None:
         self.same("promote", group, limit=1000)
 
