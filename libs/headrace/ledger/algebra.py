@@ -5,6 +5,8 @@ one step with the change. `bus/redis/lua` is the same algebra for Redis; a prope
 Acknowledging the delivery (FENCED) is the caller's, because streams are.
 """
 
+from collections.abc import Sequence
+
 from headrace.ledger.lanes import finish_ticket, give_back, park, pump, take_ticket
 from headrace.ledger.state import Append, DeadLettered, Drained, Effect, Ended, Join, Ledger, Run, Scheduled
 from headrace.ledger.tables import RUN_MOVES, TAKES_OUTPUTS
@@ -64,22 +66,29 @@ def commit(ledger: Ledger, commit: Commit, starved: Terminal) -> tuple[list[Answ
     return answers, effects
 
 
-def promote(ledger: Ledger, trace_id: str, schedule: Schedule) -> list[Effect]:
-    """Put a due item back: into its lane, or into its group's stream."""
+def promote(ledger: Ledger, due: Sequence[tuple[str, Schedule]]) -> list[Effect]:
+    """Put due items back, each of its run: into its lane, or into its group's stream.
+
+    Lanes hand out when all items are in their places, so what comes back together goes out together.
+    """
     effects: list[Effect] = []
-    run = ledger.runs.get(trace_id)
-    is_wanted = run is not None and run.state in TAKES_OUTPUTS
-    if run is not None and not is_wanted:
-        run.in_flight -= 1
-    if schedule.lane:
-        lane = ledger.lanes[schedule.lane]
-        if is_wanted:
-            park(lane, schedule.item)
-        else:
-            finish_ticket(lane, schedule.item.ticket)
-        pump(ledger, schedule.lane, effects)
-    elif is_wanted:
-        effects.append(Append(schedule.group, Entry(items=(schedule.item,))))
+    lanes: dict[str, None] = {}
+    for trace_id, schedule in due:
+        run = ledger.runs.get(trace_id)
+        is_wanted = run is not None and run.state in TAKES_OUTPUTS
+        if run is not None and not is_wanted:
+            run.in_flight -= 1
+        if schedule.lane:
+            lanes[schedule.lane] = None
+            lane = ledger.lanes[schedule.lane]
+            if is_wanted:
+                park(lane, schedule.item)
+            else:
+                finish_ticket(lane, schedule.item.ticket)
+        elif is_wanted:
+            effects.append(Append(schedule.group, Entry(items=(schedule.item,))))
+    for lane_id in lanes:
+        pump(ledger, lane_id, effects)
     return effects
 
 

@@ -68,13 +68,13 @@ class MemoryBus:
         return [self._commit(group, commit) for commit in commits]
 
     async def promote(self, group: str, *, limit: int) -> int:
-        due = self._schedules[group]
-        promoted = 0
-        while due and promoted < limit and due[0][0] <= self._clock.monotonic():
-            _, _, trace_id, schedule = heapq.heappop(due)
-            self._carry_out(group, algebra.promote(self._ledger, trace_id, schedule))
-            promoted += 1
-        return promoted
+        scheduled = self._schedules[group]
+        due: list[tuple[str, Schedule]] = []
+        while scheduled and len(due) < limit and scheduled[0][0] <= self._clock.monotonic():
+            _, _, trace_id, schedule = heapq.heappop(scheduled)
+            due.append((trace_id, schedule))
+        self._carry_out(group, algebra.promote(self._ledger, due))
+        return len(due)
 
     async def backlog(self, group: str) -> int:
         return len(self._streams[group])
