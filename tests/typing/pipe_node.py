@@ -64,19 +64,15 @@ def stop() -> None: ...
 def takes_plain(function: Callable[[Ask], Awaitable[Answer]]) -> None: ...
 
 
-async def check() -> None:
+async def check(ctx: Context) -> None:
     assert_type(await plain(Ask()), Answer)
     assert_type(with_options(Ask()), Answer | Drop | None)
     assert_type(generator(Ask()), Iterator[Answer])
     assert_type(series(Ask()), AsyncIterator[Answer])
-    assert_type(await with_all(Ask(), Rates(), Answer(), ctx=_context()), Answer)
+    assert_type(await with_all(Ask(), Rates(), Answer(), ctx=ctx), Answer)
     assert_type(await start(), None)
     assert_type(pipe.compile(), ExecutionPlan)
     takes_plain(plain)
     await plain("no message")  # type: ignore[arg-type]
     pipe.node(no_option=1)  # type: ignore[call-overload]
     pipe.node(timeout="long")  # type: ignore[call-overload]
-
-
-def _context() -> Context:
-    raise NotImplementedError

@@ -70,9 +70,7 @@ class LaneContract(BusContract):
         async with self.open_bus() as bus:
             traces = [trace() for _ in range(3)]
             await bus.submit([submission(one, tickets=TICKET) for one in traces])
-            held = await read(bus, IN)
-            for delivery, trace_id in reversed(list(zip(held, traces, strict=True))):
-                await pass_on(bus, delivery, trace_id)
+            await pass_on_backwards(bus, traces)
             assert await frames(bus, NEXT) == [(one.encode(),) for one in traces]
 
     async def test_a_run_that_ends_without_using_its_ticket_gives_it_back(self) -> None:
@@ -101,9 +99,7 @@ class LaneContract(BusContract):
         async with self.open_bus() as bus:
             traces = [trace() for _ in range(5)]
             await bus.submit([submission(one, tickets=TICKET) for one in traces])
-            held = await read(bus, IN)
-            for delivery, trace_id in reversed(list(zip(held, traces, strict=True))):
-                await pass_on(bus, delivery, trace_id)
+            await pass_on_backwards(bus, traces)
             (entry,) = await read(bus, NEXT)
             settled = (Settled(traces[0], entry.entry.items[0].ticket, terminal=DONE),)
             rest = entry.entry.items[1:]
@@ -167,3 +163,10 @@ async def pass_on(bus: Bus, delivery: Delivery, trace_id: str) -> None:
     output = enqueue(LANE, trace_id.encode(), by_ingress=True)
     settled = Settled(trace_id, outputs=(output,), tickets=TICKET)
     await bus.commit(IN, [Commit(delivery.partition, delivery.id, (settled,))])
+
+
+async def pass_on_backwards(bus: Bus, traces: list[str]) -> None:
+    """Have the runs' messages come to the lane in the order opposite to that of their submission."""
+    held = await read(bus, IN)
+    for delivery, trace_id in reversed(list(zip(held, traces, strict=True))):
+        await pass_on(bus, delivery, trace_id)
