@@ -5,13 +5,15 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check format test docker-test lock clean
+.PHONY: help setup demo check format test docker-test soak bench lock clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo         the hello world pipe over HTTP, in one process, without Redis"
 	@echo "make test         the tests, all but those that need Docker"
 	@echo "make docker-test  the tests that build the images and run compose"
+	@echo "make soak         load on Redis for SECONDS=60 while processes are killed, and the proof that nothing was lost"
+	@echo "make bench        benchmarks beside other libraries; BENCH_ARGS=\"--quick --case 3\" narrows a run, --help tells more"
 	@echo "make check        format, lint, import contracts, types"
 	@echo "make format       put the code into its format"
 	@echo "make lock         renew requirements.lock: the newest versions that pyproject.toml allows"
@@ -37,10 +39,28 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 test: $(READY)
-	$(BIN)/pytest -m "not docker" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not docker" --numprocesses 3 --dist loadfile $(PYTEST_ARGS)
 
 docker-test: $(READY)
 	$(BIN)/pytest -m docker $(PYTEST_ARGS)
+
+soak: $(READY)
+	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),60) $(SOAK_ARGS)
+
+# Two environments of its own: of the other libraries two want an older Redis client.
+BENCH := benchmarks/.venv
+
+bench: $(BENCH)/.ready
+	@for program in redis-server wrk; do command -v $$program >/dev/null || { echo "make bench needs $$program"; exit 1; }; done
+	$(BENCH)/newer/bin/python -m benchmarks $(BENCH_ARGS)
+
+$(BENCH)/.ready: $(READY) pyproject.toml
+	$(BIN)/python -m venv --clear $(BENCH)/newer
+	$(BIN)/python -m venv --clear $(BENCH)/older
+	@for venv in newer older; do $(BENCH)/$$venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1' || exit 1; done
+	$(BENCH)/newer/bin/python -m pip install --quiet --constraint requirements.lock --editable '.[cli]' --group bench
+	$(BENCH)/older/bin/python -m pip install --quiet --group bench-older
+	touch $@
 
 # Constraints for pip, in .ci/venv and in the images: what is tested is what is shipped.
 lock: $(READY)
@@ -48,5 +68,5 @@ lock: $(READY)
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
 clean:
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv benchmarks/.venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ import typer
 from pydantic import SecretStr
 
 from headrace.bus.redis import keys
-from headrace.bus.redis.connection import BLOCKING_CONNECTIONS, COMMAND_CONNECTIONS
+from headrace.bus.redis.nodes import BLOCKING_CONNECTIONS, COMMAND_CONNECTIONS
 from headrace.errors import FailureKind, FailureSource
 from headrace.graph.declaration import NodeOptions
 from headrace.graph.options import Retry
@@ -35,7 +35,16 @@ from headrace_gateway import problem
 PAGES = Path(__file__).parent
 _PART = re.compile(r"(?P<start><!-- generated: (?P<name>[a-z ]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"^(\w+): (.*)$")
-_OWN_COMMANDS = ("run", "dev", "plan")  # the others are services, whose flags are their settings
+_OWN_COMMANDS = (
+    "run",
+    "dev",
+    "plan",
+    "doctor",
+    "runs",
+    "trace",
+    "cancel",
+    "signal",
+)  # the others are services, whose flags are their settings
 
 
 def main(arguments: list[str]) -> int:
@@ -165,7 +174,7 @@ def _failures() -> str:
 
 def _connections() -> str:
     rows = (
-        ("worker", "1", str(COMMAND_CONNECTIONS + 1)),
+        ("worker", "2", str(COMMAND_CONNECTIONS + 2)),
         ("reply service", "1", str(COMMAND_CONNECTIONS + 1)),
         ("gateway", "1", str(COMMAND_CONNECTIONS + 1)),
         ("gateway with `with_reply`", "2", str(COMMAND_CONNECTIONS + 2)),

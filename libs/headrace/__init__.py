@@ -20,7 +20,7 @@ from headrace.errors import (
     UnknownRunError,
     WaitTimeoutError,
 )
-from headrace.graph.options import Drop, Inject, Retry, State, To
+from headrace.graph.options import Drop, First, Gather, Inject, Partial, Retry, Signal, State, Suspend, To
 from headrace.graph.pipe import Pipe
 from headrace.graph.placement import Placement
 from headrace.graph.plan import ExecutionPlan
@@ -45,6 +45,8 @@ __all__ = [
     "Failure",
     "FailureKind",
     "FailureSource",
+    "First",
+    "Gather",
     "HeadraceError",
     "Inject",
     "InvalidMessageError",
@@ -54,6 +56,7 @@ __all__ = [
     "NodeFailed",
     "NodeStarted",
     "Observer",
+    "Partial",
     "Pipe",
     "Placement",
     "Retry",
@@ -61,7 +64,9 @@ __all__ = [
     "RunError",
     "RunExpiredError",
     "RunFailedError",
+    "Signal",
     "State",
+    "Suspend",
     "SyncRunner",
     "To",
     "UnknownRunError",

@@ -12,6 +12,8 @@
     │   ├── BusFullError           bus_full           the bus has no memory left for new runs; try again later
     │   └── BusUnavailableError    bus_unavailable    the bus cannot be reached; try again
     ├── UnknownRunError          unknown_run          no run has this trace_id (any more)
+    ├── UnknownSignalError       unknown_signal       no node of the pipe waits for a signal of this name
+    ├── NotRedrivableError       not_redrivable       a dead letter does not hold what a run could start from
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
     └── RunError                 run_failed           the run ended other than completed
         ├── RunFailedError         run_failed
@@ -197,6 +199,30 @@ class UnknownRunError(HeadraceError):
     def __init__(self, trace_id: str) -> None:
         self.trace_id = trace_id
         super().__init__(f"no run has trace_id '{trace_id}', or its result is kept no longer")
+
+
+class UnknownSignalError(HeadraceError):
+    """No node of a pipe takes a signal of this name."""
+
+    code = "unknown_signal"
+
+    def __init__(self, pipe: str, signal: str, known: tuple[str, ...]) -> None:
+        self.pipe = pipe
+        self.signal = signal
+        self.known = known
+        there = f"it has: {', '.join(known)}" if known else "it has none"
+        super().__init__(f"pipe '{pipe}' has no signal '{signal}'; {there}")
+
+
+class NotRedrivableError(HeadraceError):
+    """A dead letter does not hold what a run could start from."""
+
+    code = "not_redrivable"
+
+    def __init__(self, letter_id: str, why: str) -> None:
+        self.letter_id = letter_id
+        self.why = why
+        super().__init__(f"dead letter '{letter_id}' cannot be redriven: {why}")
 
 
 class WaitTimeoutError(HeadraceError):

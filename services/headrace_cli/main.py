@@ -11,8 +11,13 @@ from headrace.errors import HeadraceError
 from headrace.settings.main import EXIT_FAILED, report
 from headrace_cli import services
 from headrace_cli.dev import dev
+from headrace_cli.dlq import dlq
+from headrace_cli.doctor import doctor
 from headrace_cli.plan import plan
 from headrace_cli.run import run
+from headrace_cli.runs import runs
+from headrace_cli.steer import cancel, signal
+from headrace_cli.trace import trace
 
 app = typer.Typer(
     name="headrace",
@@ -24,6 +29,9 @@ app = typer.Typer(
 app.command()(run)
 app.command()(dev)
 app.command()(plan)
+for operate in (doctor, runs, trace, cancel, signal):
+    app.command()(operate)
+app.add_typer(dlq)
 for service in (services.worker, services.reply, services.gateway):
     app.command(context_settings=services.PASS_THROUGH)(service)
 

@@ -14,7 +14,9 @@ from starlette.requests import ClientDisconnect
 from headrace.bus.protocol import Bus
 from headrace.errors import HeadraceError
 from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.clock import BusClock
 from headrace.reply.waiters import Waiters
+from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
 from headrace.runtime.compose import Background, beside, instance_name
 from headrace.wire.envelope import Framing
@@ -24,6 +26,7 @@ from headrace_gateway.pipes import pipes_router
 from headrace_gateway.problem import ProblemError, problem, problem_of
 from headrace_gateway.runs import runs_router
 from headrace_gateway.served import Limits, Served
+from headrace_gateway.signals import signals_router
 
 _CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
 _CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
@@ -47,16 +50,21 @@ def create_app(
         parts: Run beside the waiters, such as a reply coordinator.
     """
     waiters = Waiters(bus, instance_name("gateway"))
-    clients = {plan.pipe: Client(plan, bus, waiters, framing=framing, partitions=partitions) for plan in plans}
+    clock = BusClock()
+    time = BusTime(bus, clock)
+    clients = {
+        plan.pipe: Client(plan, bus, waiters, framing=framing, partitions=partitions, clock=clock) for plan in plans
+    }
     served = Served(clients, bus, waiters, limits or Limits())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with beside(bus, waiters, *parts):
+        async with beside(bus, waiters, time, *parts):
+            await time.first()
             yield
 
     app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
-    for router in (pipes_router(served), runs_router(served), health_router(served)):
+    for router in (pipes_router(served), runs_router(served), signals_router(served), health_router(served)):
         app.include_router(router)
     app.state.waiters = waiters
     _answer_errors(app)

@@ -1,9 +1,12 @@
-"""Reading a request's body, bounded while it comes in."""
+"""Reading a request's body, bounded while it comes in, and the message in it."""
 
 from http import HTTPStatus
 
+import msgspec
 from fastapi import Request
 
+from headrace.errors import InvalidMessageError
+from headrace.wire.codec import MessageCodec
 from headrace_gateway.problem import ProblemError
 
 
@@ -25,6 +28,23 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
             raise _too_large(max_bytes)
         parts.append(part)
     return b"".join(parts)
+
+
+def message_in(body: bytes, codec: MessageCodec) -> object:
+    """Decode the message in a body.
+
+    Raises:
+        ProblemError: The body is no JSON.
+        InvalidMessageError: It does not fit the message's type.
+    """
+    try:
+        return codec.from_json(body)
+    except InvalidMessageError:
+        try:
+            msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed_json", "the body is no JSON") from None
+        raise
 
 
 def _too_large(max_bytes: int) -> ProblemError:

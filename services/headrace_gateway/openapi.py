@@ -1,10 +1,12 @@
-"""What OpenAPI says of a pipe: its request from the entry type, its response from the terminal types. Pure."""
+"""What OpenAPI says of pipes: requests from entry types and signals, responses from terminal types. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from headrace.graph.plan import ExecutionPlan
 from headrace.ledger.values import RunState
+from headrace.runtime.sent_signals import signal_codecs
+from headrace.wire.codec import MessageCodec
 
 _DEFINITIONS = "#/$defs/"
 _COMPONENTS = "#/components/schemas/"
@@ -48,7 +50,7 @@ _HEADERS = (
 def operation_of(plan: ExecutionPlan) -> dict[str, Any]:
     """Give the arguments that describe a pipe's route to FastAPI."""
     responses: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, PROBLEM)
-    responses[200] = {"description": "The run's result.", "content": _content(plan, plan.terminal_types)}
+    responses[200] = {"description": "The run's result.", "content": _messages(plan, plan.terminal_types)}
     responses[202] = {**RUN, "description": "The run goes on; Location says where to ask for it."}
     responses[204] = {"description": "The run completed without a result."}
     return {
@@ -56,7 +58,7 @@ def operation_of(plan: ExecutionPlan) -> dict[str, Any]:
         "summary": f"Run {plan.pipe}",
         "responses": responses,
         "openapi_extra": {
-            "requestBody": {"required": True, "content": _content(plan, (plan.entry_type,))},
+            "requestBody": {"required": True, "content": _messages(plan, (plan.entry_type,))},
             "parameters": [
                 {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
                 for name, text in _HEADERS
@@ -65,27 +67,48 @@ def operation_of(plan: ExecutionPlan) -> dict[str, Any]:
     }
 
 
+def signal_operation_of(name: str, plans: Sequence[ExecutionPlan]) -> dict[str, Any]:
+    """Give the arguments that describe a signal's route to FastAPI.
+
+    Args:
+        plans: Those whose nodes wait for a signal of this name; each may have a type of its own for it.
+    """
+    codecs = [(plan, signal_codecs(plan)[name]) for plan in plans]
+    return {
+        "operation_id": f"signal_{name}",
+        "summary": f"Give a run the signal {name}",
+        "responses": {
+            202: {"description": "The run has it."},
+            **dict.fromkeys((400, 404, 409, 413, 422, 503), PROBLEM),
+        },
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": _content([_described(*one) for one in codecs])},
+        },
+    }
+
+
 def components_of(plans: Iterable[ExecutionPlan]) -> dict[str, Any]:
     """Give the schemas that the routes of some plans refer to; each name starts with its pipe's."""
     schemas: dict[str, Any] = {"Problem": _PROBLEM_SCHEMA, "Run": _RUN_SCHEMA}
     for plan in plans:
-        for name in (plan.entry_type, *plan.terminal_types):
-            definitions = _schema(plan, name).get("$defs", {})
+        codecs = [plan.codecs[name] for name in (plan.entry_type, *plan.terminal_types)]
+        for codec in (*codecs, *signal_codecs(plan).values()):
+            definitions = codec.json_schema().get("$defs", {})
             schemas |= {f"{plan.pipe}.{key}": _moved(plan, value) for key, value in definitions.items()}
     return schemas
 
 
-def _content(plan: ExecutionPlan, type_names: tuple[str, ...]) -> dict[str, Any]:
-    schemas = [
-        _moved(plan, {key: value for key, value in _schema(plan, name).items() if key != "$defs"})
-        for name in type_names
-    ]
-    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {}
+def _content(schemas: list[Any]) -> dict[str, Any]:
+    schema: Any = schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {}
     return {"application/json": {"schema": schema}}
 
 
-def _schema(plan: ExecutionPlan, type_name: str) -> dict[str, Any]:
-    return plan.codecs[type_name].json_schema()
+def _messages(plan: ExecutionPlan, type_names: tuple[str, ...]) -> dict[str, Any]:
+    return _content([_described(plan, plan.codecs[name]) for name in type_names])
+
+
+def _described(plan: ExecutionPlan, codec: MessageCodec) -> Any:  # noqa: ANN401 - JSON
+    return _moved(plan, {key: value for key, value in codec.json_schema().items() if key != "$defs"})
 
 
 def _moved(plan: ExecutionPlan, schema: Any) -> Any:  # noqa: ANN401 - JSON

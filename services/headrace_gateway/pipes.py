@@ -6,12 +6,12 @@ from http import HTTPStatus
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from headrace.errors import InvalidMessageError, WaitTimeoutError
+from headrace.errors import WaitTimeoutError
 from headrace.graph.mistakes import suggest
 from headrace.runtime.client import Client
 from headrace.runtime.submissions import Options
 from headrace_gateway.asked import Preference, preference_of, timeout_of, traceparent_of
-from headrace_gateway.body import read_body
+from headrace_gateway.body import message_in, read_body
 from headrace_gateway.openapi import operation_of
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.runs import RunBody, run_path
@@ -44,7 +44,8 @@ def _endpoint(served: Served, client: Client) -> Callable[[Request], Awaitable[R
         preference = preference_of(request.headers.getlist("prefer"))
         timeout_s = timeout_of(request.headers.get("x-request-timeout"))
         options = Options(timeout_s=timeout_s, traceparent=traceparent_of(request.headers.get("traceparent")))
-        message = _message(client, await read_body(request, served.limits.max_body_bytes))
+        body = await read_body(request, served.limits.max_body_bytes)
+        message = message_in(body, client.plan.codecs[client.plan.entry_type])
         wait_s = _wait_s(served, preference, timeout_s)
         if wait_s == 0:
             return _accepted(client, await client.submit(message, options))
@@ -61,17 +62,6 @@ def _endpoint(served: Served, client: Client) -> Callable[[Request], Awaitable[R
         return Response(result, headers=headers, media_type=_JSON)
 
     return start_run
-
-
-def _message(client: Client, body: bytes) -> object:
-    try:
-        return client.plan.codecs[client.plan.entry_type].from_json(body)
-    except InvalidMessageError:
-        try:
-            msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed_json", "the body is no JSON") from None
-        raise
 
 
 def _wait_s(served: Served, preference: Preference, timeout_s: float) -> float:

@@ -3,8 +3,8 @@
 | status | code |
 | --- | --- |
 | 400 | `malformed_json`, `malformed_header`, `malformed_query` |
-| 404 | `unknown_pipe`, `unknown_run`, `not_found` |
-| 409 | `run_cancelled` |
+| 404 | `unknown_pipe`, `unknown_run`, `unknown_signal`, `not_found` |
+| 409 | `run_cancelled`, `run_ended`, `already_signalled` |
 | 413 | `body_too_large`, `envelope_too_large` |
 | 422 | `invalid_message` |
 | 500 | `run_failed` by the pipe's own code, `internal_error` |
@@ -32,6 +32,7 @@ from headrace.errors import (
     RunError,
     RunExpiredError,
     UnknownRunError,
+    UnknownSignalError,
     WaitTimeoutError,
 )
 
@@ -48,6 +49,7 @@ _STATUS_OF_ERROR: tuple[tuple[type[HeadraceError], HTTPStatus], ...] = (  # the 
     (RunExpiredError, HTTPStatus.GATEWAY_TIMEOUT),
     (WaitTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
     (UnknownRunError, HTTPStatus.NOT_FOUND),
+    (UnknownSignalError, HTTPStatus.NOT_FOUND),
     (InvalidMessageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (EnvelopeTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (EnvelopeError, HTTPStatus.BAD_GATEWAY),

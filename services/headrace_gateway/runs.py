@@ -1,17 +1,17 @@
-"""`GET /v1/runs/{trace_id}`: where a run stands, and its result or failure once it has ended."""
+"""`/v1/runs/{trace_id}`: GET tells where a run stands, and once it has ended its result or failure; DELETE cancels."""
 
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import Struct
 
-from headrace.errors import Failure, RunError, UnknownRunError, WaitTimeoutError
+from headrace.errors import Failure, RunError, WaitTimeoutError
 from headrace.ledger.values import RunState, RunView
-from headrace.wire.trace import is_trace_id
 from headrace_gateway.openapi import PROBLEM, RUN
-from headrace_gateway.problem import TRACE_HEADER
+from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.served import Served
 
 _PREFIX = "/v1/runs"
@@ -38,6 +38,10 @@ class RunBody(Struct, frozen=True, omit_defaults=True):
 _encode = msgspec.json.Encoder().encode
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {200: RUN, 404: PROBLEM}
+_CANCEL_RESPONSES: dict[int | str, dict[str, Any]] = {
+    204: {"description": "It is cancelled: no further node of it starts."},
+    **dict.fromkeys((404, 409, 503), PROBLEM),
+}
 
 
 def run_path(trace_id: str) -> str:
@@ -55,21 +59,33 @@ def runs_router(served: Served) -> APIRouter:
     async def get_run(
         trace_id: str, wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds.")] = 0.0
     ) -> Response:
-        view = await _view(served, trace_id)
+        view = await served.view(trace_id)
         if view.terminal is None and wait > 0:
             with suppress(WaitTimeoutError):  # then it is open still, and that is the answer
                 await served.waiters.wait(trace_id, min(wait, served.limits.max_wait_s))
-            view = await _view(served, trace_id)
+            view = await served.view(trace_id)
         return Response(_encode(_body(served, view)), headers={TRACE_HEADER: trace_id}, media_type="application/json")
+
+    @router.delete(
+        "/{trace_id}",
+        operation_id="cancel_run",
+        summary="Cancel a run",
+        responses=_CANCEL_RESPONSES,
+        response_model=None,
+    )
+    async def cancel_run(trace_id: str) -> Response:
+        view = await served.view(trace_id)
+        if view.terminal is not None or not await served.clients[view.pipe].cancel(trace_id):
+            raise run_ended(await served.view(trace_id))
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={TRACE_HEADER: trace_id})
 
     return router
 
 
-async def _view(served: Served, trace_id: str) -> RunView:
-    view = await served.bus.view(trace_id) if is_trace_id(trace_id) else None
-    if view is None or view.pipe not in served.clients:
-        raise UnknownRunError(trace_id)
-    return view
+def run_ended(view: RunView) -> ProblemError:
+    """Make the answer to what only an open run can do."""
+    state = view.terminal.state if view.terminal else RunState.OPEN
+    return ProblemError(HTTPStatus.CONFLICT, "run_ended", f"the run has ended before: it is {state}")
 
 
 def _body(served: Served, view: RunView) -> RunBody:

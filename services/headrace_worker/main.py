@@ -7,8 +7,8 @@ import structlog
 from headrace.errors import SettingsError
 from headrace.graph.mistakes import suggest
 from headrace.graph.plan import ExecutionPlan
-from headrace.runtime.compose import consuming
-from headrace.runtime.consumer import ConsumerOptions
+from headrace.runtime.compose import beside, consuming
+from headrace.runtime.consumer import Consumer, ConsumerOptions
 from headrace.runtime.load import load_plan
 from headrace.runtime.reachable import until_reachable
 from headrace.runtime.ready import tell_ready
@@ -16,6 +16,7 @@ from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import framing, open_bus
 from headrace.settings.main import run_service
 from headrace.settings.services import WorkerSettings
+from headrace_worker.heartbeat import Heartbeat
 
 _log = structlog.get_logger("headrace.worker")
 
@@ -47,13 +48,20 @@ async def serve(settings: WorkerSettings) -> None:
         with stop_signals(settings.parent_fd) as stopping:
             if not await until_reachable(bus, stopping):
                 return
-            async with consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,):
+            async with (
+                consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,),
+                beside(bus, *_heartbeats(settings, consumer)),
+            ):
                 _log.info("worker_started", **about, is_signed=settings.signing_keys is not None)
                 tell_ready(settings.ready_fd)
                 await stopping.wait()
             _log.info("worker_stopped", **about, in_flight=consumer.in_flight, **consumer.counts)
     finally:
         await bus.aclose()
+
+
+def _heartbeats(settings: WorkerSettings, consumer: Consumer) -> list[Heartbeat]:
+    return [Heartbeat(settings.heartbeat_file, consumer)] if settings.heartbeat_file else []
 
 
 def _require_group(plan: ExecutionPlan, group: str) -> None:

@@ -10,6 +10,7 @@ LIMIT_LINES = 80
 FOLDER = "libs/headrace/bus/redis/lua/"
 SCRIPTS = {name.removeprefix(FOLDER): text for name, text in text_files() if name.endswith(".lua")}
 VERBS = sorted(name for name in SCRIPTS if "/" not in name)
+SHARING: tuple[list[str], ...] = (["arg", "passage", "leap"], [])  # the place in ARGV, and `env` itself
 PARTS = sorted(name for name in SCRIPTS if name.startswith("includes/"))
 
 
@@ -26,10 +27,11 @@ def test_a_script_says_what_it_does_and_names_its_keys_arguments_and_answer(name
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_an_include_says_which_one_function_it_holds(name: str) -> None:
-    function = name.removeprefix("includes/").removesuffix(".lua")
-    assert SCRIPTS[name].startswith(f"-- {function}(")
-    assert re.findall(r"^local function (\w+)", SCRIPTS[name], re.MULTILINE) == [function]
+def test_an_include_says_what_it_holds_which_is_one_function_or_what_shares_a_variable(name: str) -> None:
+    own = name.removeprefix("includes/").removesuffix(".lua")
+    assert re.match(rf"-- {own}[(:]", SCRIPTS[name])
+    functions = re.findall(r"^local function (\w+)", SCRIPTS[name], re.MULTILINE)
+    assert functions in SHARING if re.search(r"^local \w+ =", SCRIPTS[name], re.MULTILINE) else functions == [own]
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))

@@ -17,6 +17,7 @@ from headrace.errors import (
     FailureSource,
     HeadraceError,
     InvalidMessageError,
+    NotRedrivableError,
     RunCancelledError,
     RunError,
     RunExpiredError,
@@ -24,6 +25,7 @@ from headrace.errors import (
     SettingsError,
     SignatureError,
     UnknownRunError,
+    UnknownSignalError,
     WaitTimeoutError,
 )
 
@@ -71,6 +73,24 @@ EXAMPLES: list[tuple[HeadraceError, type[HeadraceError], str, str]] = [
         "no run has trace_id '7', or its result is kept no longer",
     ),
     (
+        UnknownSignalError("orders", "aproval", ("approval", "payment")),
+        HeadraceError,
+        "unknown_signal",
+        "pipe 'orders' has no signal 'aproval'; it has: approval, payment",
+    ),
+    (
+        UnknownSignalError("orders", "aproval", ()),
+        HeadraceError,
+        "unknown_signal",
+        "pipe 'orders' has no signal 'aproval'; it has none",
+    ),
+    (
+        NotRedrivableError("1-0", "its run is unknown"),
+        HeadraceError,
+        "not_redrivable",
+        "dead letter '1-0' cannot be redriven: its run is unknown",
+    ),
+    (
         WaitTimeoutError("7", 1.5),
         HeadraceError,
         "wait_timeout",
@@ -106,8 +126,8 @@ def test_every_error_is_in_the_tree_drawn_at_the_top_with_its_code() -> None:
 
 
 def test_codes_tell_errors_apart_but_for_a_run_that_failed() -> None:
-    codes = [error.code for error, *_ in EXAMPLES[1:]]
-    assert len(codes) == len(set(codes))
+    codes = {type(error): error.code for error, *_ in EXAMPLES}
+    assert len(codes) == len(set(codes.values()))
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ async def test_how_a_run_ended_decides_the_status(terminal: Terminal, status: in
     async with serving(bus, groups=("two",)) as http, asyncio.TaskGroup() as tasks:
         request = tasks.create_task(http.post(PATH, json={"value": 1}))
         [delivery] = await bus.read("numbers.one", "test", limit=1, wait_s=5)
-        await bus.end(Framing().open(delivery.entry.items[0].frames[0]).trace_id, terminal, ())
+        await bus.end(Framing().open(delivery.entry.items[0].frames[0]).trace_id, terminal)
         response = await request
     assert_problem(response, status, code)
     assert ("retry-after" in response.headers) == (status == 503)

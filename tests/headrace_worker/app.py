@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,12 +19,16 @@ class Number(Struct):
         pause_s: Seconds that the doubling takes.
         touches: A path that is made when the doubling starts.
         kills_once: A path; where nothing is there, it is made and the worker process killed.
+        blocks_once: A path; where nothing is there, it is made and the event loop blocked.
+        block_s: For how many seconds.
     """
 
     value: int
     pause_s: float = 0.0
     touches: str = ""
     kills_once: str = ""
+    blocks_once: str = ""
+    block_s: float = 0.0
 
 
 class Doubled(Struct):
@@ -57,3 +62,6 @@ def _leave_marks(number: Number) -> None:
     if number.kills_once and not Path(number.kills_once).exists():
         Path(number.kills_once).touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if number.blocks_once and not Path(number.blocks_once).exists():
+        Path(number.blocks_once).touch()
+        time.sleep(number.block_s)

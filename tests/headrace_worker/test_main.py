@@ -10,7 +10,7 @@ from tests.support.redis_server import RedisServer
 
 from headrace.bus.redis.bus import RedisBus
 from headrace.runtime.compose import connected, consuming, coordinating
-from headrace.testing.wait import wait_until
+from headrace.testing.wait import wait_until, wait_until_sync
 from headrace.wire.envelope import Framing
 from headrace_worker.main import main
 
@@ -87,5 +87,17 @@ def test_a_worker_waits_for_a_redis_that_is_away(own_redis: RedisServer) -> None
 def test_a_worker_that_waits_for_redis_stops_when_told() -> None:
     with launched("headrace_worker", app=APP, group="one", bus_url=NOWHERE) as worker:
         worker.wait_for_log("bus_awaited")
+        worker.signal(signal.SIGTERM)
+        assert worker.ended() == 0
+
+
+@pytest.mark.slow
+def test_a_worker_touches_its_heartbeat_file_while_it_works(redis_url: str, namespace: str, tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    about = {"app": APP, "group": "one", "bus_url": redis_url, "namespace": namespace, "heartbeat_file": str(file)}
+    with service("headrace_worker", **about) as worker:
+        wait_until_sync(file.exists, description="it is there")
+        first = file.stat().st_mtime_ns
+        wait_until_sync(lambda: file.stat().st_mtime_ns > first, description="it is touched again")
         worker.signal(signal.SIGTERM)
         assert worker.ended() == 0

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -17,6 +17,7 @@ from headrace.testing.wait import wait_until_sync
 BINARY = "redis-server"
 IN_MEMORY = ("--save", "", "--appendonly", "no")
 DURABLE = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")  # what was answered survives a kill
+REPLICATED = (*IN_MEMORY, "--repl-diskless-sync-delay", "0")  # a replica is in step at once, not after 5 s
 
 
 class RedisServer:
@@ -24,10 +25,12 @@ class RedisServer:
 
     Args:
         options: Command line options; `DURABLE` for a server that is killed and must remember.
+        config: Text of a configuration file that the server may rewrite, as a sentinel does.
     """
 
-    def __init__(self, options: tuple[str, ...] = IN_MEMORY) -> None:
+    def __init__(self, options: tuple[str, ...] = IN_MEMORY, *, config: str = "") -> None:
         self._options = options
+        self._config = config
         self._directory = Path(tempfile.mkdtemp(prefix="headrace-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -37,7 +40,8 @@ class RedisServer:
         """Start the server and wait until it answers; one that runs is left alone."""
         if self._process is not None:
             return
-        command = [BINARY, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+        files = [str(self._write_config())] if self._config else []
+        command = [BINARY, *files, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([*command, *self._options], stdin=subprocess.DEVNULL, stdout=log)
         wait_until_sync(self._is_up, description=f"redis-server answers on port {self.port}")
@@ -79,6 +83,12 @@ class RedisServer:
     def _log(self) -> Path:
         return self._directory / "server.log"
 
+    def _write_config(self) -> Path:
+        config = self._directory / "server.conf"
+        if not config.exists():
+            config.write_text(self._config)
+        return config
+
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None:
             raise RuntimeError("the server does not run")
@@ -105,6 +115,15 @@ def answers(url: str) -> bool:
             return bool(client.ping())
     except RedisError:
         return False
+
+
+def is_in_step(master_url: str, replica_url: str) -> bool:
+    """Tell whether a replica has all that its master has answered."""
+    with Redis.from_url(master_url) as master, Redis.from_url(replica_url) as replica:
+        ahead: Any = master.info("replication")
+        behind: Any = replica.info("replication")
+    is_up = behind["role"] == "slave" and behind["master_link_status"] == "up"
+    return bool(is_up and ahead["master_repl_offset"] == behind["slave_repl_offset"])
 
 
 def free_port() -> int:

@@ -21,17 +21,17 @@ class Service:
 
     Args:
         name: `worker`, `reply` or `gateway`.
+        module: Its program; empty for the service's own.
         settings: Its settings, by name without prefix.
     """
 
-    def __init__(self, name: str, **settings: str) -> None:
+    def __init__(self, name: str, *, module: str = "", **settings: str) -> None:
         self.name = name
         self._log = tempfile.NamedTemporaryFile(prefix=f"headrace-{name}-", suffix=".log", delete=False)  # noqa: SIM115
         environment = {**os.environ, "HEADRACE_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
         environment |= {f"HEADRACE_{key.upper()}": value for key, value in settings.items()}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", f"headrace_{name}"], cwd=ROOT, env=environment, stderr=self._log, stdout=self._log
-        )
+        command = [sys.executable, "-m", module or f"headrace_{name}"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=self._log, stdout=self._log)
 
     @property
     def log(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, assert_type
 
 from headrace import Client, ExecutionPlan, Failure, FailureKind, RunError, RunFailedError, SyncRunner, local
+from headrace.bus.memory.bus import MemoryBus
 from headrace.ledger.values import Commit, Delivery, RunView, Terminal
 from headrace.runtime.bulk import run_all
 from headrace.wire.envelope import Framing
@@ -18,9 +19,11 @@ async def check(plan: ExecutionPlan, message: object, delivery: Delivery) -> Non
         assert_type(await client.submit(message), str)
         assert_type(await client.ask_all([message]), list[tuple[str, asyncio.Future[Terminal]]])
         assert_type(await client.view("trace"), RunView | None)
+        assert_type(await client.cancel("trace"), bool)
+        assert_type(await client.signal("trace", "approval", message), bool)
         assert_type(run_all(client, [message]), AsyncGenerator[tuple[str, Terminal], None])
         assert_type(client.result_json("trace", await client.wait("trace")), bytes | None)
-    with SyncRunner(plan, "main", framing=Framing()) as runner:
+    with SyncRunner(plan, "main", framing=Framing(), store=MemoryBus()) as runner:
         assert_type(runner, SyncRunner)
         assert_type(runner.run(delivery), Commit)
 

@@ -5,7 +5,20 @@ from typing import assert_type
 
 from msgspec import Struct
 
-from headrace import Context, Drop, ExecutionPlan, Inject, Pipe, Retry, State
+from headrace import (
+    Context,
+    Drop,
+    ExecutionPlan,
+    First,
+    Gather,
+    Inject,
+    Partial,
+    Pipe,
+    Retry,
+    Signal,
+    State,
+    Suspend,
+)
 
 
 class Ask(Struct):
@@ -13,6 +26,10 @@ class Ask(Struct):
 
 
 class Answer(Struct):
+    number: int = 0
+
+
+class Refusal(Struct):
     number: int = 0
 
 
@@ -53,6 +70,26 @@ async def with_all(ask: Ask, rates: Inject[Rates], seen: State[Answer], ctx: Con
     return Answer(rates.of(ask.number))
 
 
+@pipe.node(barrier_timeout=2.5)
+async def join(ask: Ask, answer: Partial[Answer], either: First[Answer | Refusal]) -> Answer:
+    assert_type(answer, Answer | None)
+    assert_type(either, Answer | Refusal)
+    return answer or Answer()
+
+
+@pipe.node
+def gather(answers: Gather[Answer], all_kinds: Gather[Answer | Refusal]) -> Answer:
+    assert_type(answers, list[Answer])
+    assert_type(all_kinds, list[Answer | Refusal])
+    return answers[0]
+
+
+@pipe.node
+async def wait(ask: Ask, approval: Signal[Refusal]) -> Answer | Suspend:
+    assert_type(approval, Refusal | None)
+    return Suspend(until="approval") if approval is None else Suspend(until=2.5)
+
+
 @pipe.on_startup
 async def start() -> None: ...
 
@@ -70,9 +107,13 @@ async def check(ctx: Context) -> None:
     assert_type(generator(Ask()), Iterator[Answer])
     assert_type(series(Ask()), AsyncIterator[Answer])
     assert_type(await with_all(Ask(), Rates(), Answer(), ctx=ctx), Answer)
+    assert_type(await join(Ask(), None, Refusal()), Answer)
+    assert_type(gather([Answer()], [Refusal()]), Answer)
+    assert_type(await wait(Ask(), None), Answer | Suspend)
     assert_type(await start(), None)
     assert_type(pipe.compile(), ExecutionPlan)
     takes_plain(plain)
     await plain("no message")  # type: ignore[arg-type]
+    gather([Answer()], [Ask()])  # type: ignore[list-item]
     pipe.node(no_option=1)  # type: ignore[call-overload]
     pipe.node(timeout="long")  # type: ignore[call-overload]

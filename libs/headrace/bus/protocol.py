@@ -8,7 +8,7 @@ safe for each of them. Cancelling a call has the same meaning.
 from collections.abc import Sequence
 from typing import Protocol
 
-from headrace.ledger.values import Answer, Commit, Delivery, RunView, Submission, Terminal, TerminalEvent
+from headrace.ledger.values import Answer, Commit, Delivery, Letter, RunView, Submission, Terminal, TerminalEvent
 
 
 class Work(Protocol):
@@ -49,14 +49,61 @@ class Work(Protocol):
         ...
 
     async def promote(self, group: str, *, limit: int) -> int:
-        """Put scheduled items of the group that are due back into their stream or lane; gives how many."""
+        """Put scheduled items of the group that are due back into their stream or lane; gives how many.
+
+        A join of the group whose time is up fires with what it has, or fails its run.
+        """
+        ...
+
+    async def expire(self, *, limit: int) -> int:
+        """End runs whose deadline has passed by the bus's clock; gives how many."""
+        ...
+
+    async def stashed(self, trace_id: str, stash: str, *, offset: int, limit: int) -> list[bytes]:
+        """Look at frames of a gathered item, in order of arrival; they stay until its commit.
+
+        Returns:
+            The `limit` frames from `offset` on; fewer, or none, only where the stash ends.
+        """
+        ...
+
+    async def recall(self, trace_id: str, name: str) -> bytes | None:
+        """Give what is remembered under a name in a run; None for nothing."""
+        ...
+
+    async def remember(self, trace_id: str, name: str, blob: bytes) -> bytes:
+        """Remember a value under a name as long as the run is kept; the first one stays.
+
+        Returns:
+            What is remembered now: the value that came first. Of a run that has ended or is unknown, the given one.
+        """
+        ...
+
+    async def abandoned(self, listener: str, *, wait_s: float) -> list[str]:
+        """Learn of runs that have ended other than completed while work of them was under way (I8).
+
+        The first call gives all there are, each later one what came since. To call again says that of the former answer
+        nothing will be started any more.
+
+        Args:
+            listener: The caller's name, unique among live ones.
+            wait_s: Seconds to wait for the first; an empty list says none came.
+        """
+        ...
+
+    async def unlisten(self, listener: str) -> None:
+        """Take a listener back, so that nobody waits for it; nothing happens where it is gone."""
+        ...
+
+    async def sweep(self, group: str, *, idle_s: float) -> int:
+        """Remove consumers of the group that hold nothing and have been silent for so long; gives how many."""
         ...
 
     async def backlog(self, group: str) -> int:
         """Count the entries that wait or are in flight."""
         ...
 
-    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
+    async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         """Look at the group's dead letters, oldest first; they stay."""
         ...
 
@@ -87,15 +134,41 @@ class Ingress(Protocol):
         """Take a waiter back; nothing happens where it is gone."""
         ...
 
-    async def end(self, trace_id: str, terminal: Terminal, tickets: Sequence[tuple[str, str]]) -> bool:
-        """End an open run from outside: cancel it, or let it expire.
+    async def end(self, trace_id: str, terminal: Terminal) -> bool:
+        """End an open run from outside, and answer when every live listener of `abandoned` has dealt with that (I8).
 
-        Args:
-            tickets: Lanes in which the run took tickets at ingress, each with the group it feeds.
+        A listener that does not ask again within a few seconds is taken for dead; its leases will run out.
 
         Returns:
             Whether this ended it; False where it is unknown or had ended.
         """
+        ...
+
+    async def signal(self, trace_id: str, signal: str, frame: bytes, groups: Sequence[str]) -> bool:
+        """Give a run a signal: items parked for it go on, now and whenever one is parked later.
+
+        Args:
+            groups: The groups that may have items parked for it.
+
+        Returns:
+            Whether it was taken; False where the run is unknown or has ended, or had this signal already.
+        """
+        ...
+
+    async def redrive(self, group: str, letter: Letter, submission: Submission) -> bool:
+        """Take a dead letter out and start the run that does its work again, as one step.
+
+        Returns:
+            Whether this did it; False, and nothing changed, where the letter is gone: redriving again does nothing.
+        """
+        ...
+
+    async def purge(self, group: str, letters: Sequence[Letter]) -> int:
+        """Throw dead letters away; gives how many were there."""
+        ...
+
+    async def now_ms(self) -> int:
+        """Give the bus's Unix time in milliseconds, by which deadlines and schedules go."""
         ...
 
 

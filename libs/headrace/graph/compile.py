@@ -16,10 +16,13 @@ from headrace.graph.message_types import codecs_of, type_name
 from headrace.graph.mistakes import MESSAGES, Mistake, MistakeKind, Where, render_all
 from headrace.graph.node import GROUP_NAME, Node, invalid_name, node_mistakes, read_node, retry_of
 from headrace.graph.placement import Placement, placement_of
-from headrace.graph.plan import ExecutionPlan, PlanNode, Slot
+from headrace.graph.plan import ExecutionPlan, PlanNode, Reach, Slot
 from headrace.graph.returns import spell
 from headrace.graph.routing import Routing, consumers_of, message_types, parents_of, route
+from headrace.graph.scope_mistakes import scope_mistakes
+from headrace.graph.scopes import Flow, Opens, flow_of, opens_of, reaches_of
 from headrace.graph.shape import Entry, cycle_mistakes, find_entry, reach_mistakes
+from headrace.graph.signals import signal_mistakes, signals_of
 from headrace.wire.codec import MessageCodec, is_message_type
 
 
@@ -31,6 +34,8 @@ class _Draft:
     placement: Placement
     nodes: Mapping[str, Node]
     routing: Routing
+    flow: Flow
+    opens: Opens
     entry: Entry
     types: tuple[type[Any], ...]
     codecs: Mapping[str, MessageCodec]
@@ -60,6 +65,7 @@ def _draft(declared: PipeDeclaration, placement: Placement) -> _Draft:
     users = message_types(nodes.values(), given)
     codecs, type_mistakes = codecs_of({each: _where(user, declared) for each, user in users.items()})
     routing = route(nodes, users)
+    flow = flow_of(nodes, routing, anywhere=True)
     needs_search = given is None and not entry_mistakes
     entry = find_entry(nodes, routing, declared.where) if needs_search else Entry(type=given, mistakes=entry_mistakes)
     of_nodes = [mistake for node in read for mistake in (*node_mistakes(node), *key_mistakes(node, entry.type))]
@@ -68,10 +74,12 @@ def _draft(declared: PipeDeclaration, placement: Placement) -> _Draft:
         placement=placement,
         nodes=nodes,
         routing=routing,
+        flow=flow,
+        opens=opens_of(flow),
         entry=entry,
         types=tuple(users),
         codecs=codecs,
-        mistakes=(*of_nodes, *type_mistakes, *routing.mistakes, *entry.mistakes),
+        mistakes=(*of_nodes, *signal_mistakes(read), *type_mistakes, *routing.mistakes, *entry.mistakes),
     )
 
 
@@ -116,6 +124,7 @@ def _graph_mistakes(draft: _Draft) -> Iterator[Mistake]:
     yield from cycle_mistakes(draft.nodes, draft.routing)
     if draft.entry.type is not None and not draft.routing.unknown and draft.nodes:
         yield from reach_mistakes(draft.nodes, draft.routing, draft.entry.type, draft.declared.where)
+        yield from scope_mistakes(draft.nodes, draft.routing, draft.flow, draft.opens, draft.entry.type)
 
 
 def _group_of(node: Node, draft: _Draft) -> str | None:
@@ -124,7 +133,8 @@ def _group_of(node: Node, draft: _Draft) -> str | None:
 
 def _plan(draft: _Draft, entry: type[Any]) -> ExecutionPlan:
     declared = draft.declared
-    nodes = {name: _plan_node(node, draft) for name, node in draft.nodes.items()}
+    reaches = reaches_of(draft.flow, draft.opens)
+    nodes = {name: _plan_node(node, draft, reaches[name]) for name, node in draft.nodes.items()}
     consumers = {type_name(each): consumers_of(each, draft.nodes.values()) for each in draft.types}
     return ExecutionPlan(
         pipe=declared.name,
@@ -146,7 +156,7 @@ def _plan(draft: _Draft, entry: type[Any]) -> ExecutionPlan:
     )
 
 
-def _plan_node(node: Node, draft: _Draft) -> PlanNode:
+def _plan_node(node: Node, draft: _Draft, reaches: tuple[Reach, ...]) -> PlanNode:
     options, signature = node.options, node.signature
     return PlanNode(
         name=node.name,
@@ -154,7 +164,11 @@ def _plan_node(node: Node, draft: _Draft) -> PlanNode:
         group=_group_of(node, draft) or "",
         file=node.where.file,
         line=node.where.line,
-        slots=tuple(Slot(name=slot.name, type_name=type_name(slot.type)) for slot in node.slots),
+        slots=tuple(Slot(name=slot.name, type_name=slot.type_name, kind=slot.kind) for slot in node.slots),
+        reaches=reaches,
+        opens=draft.opens.get(node.name, ()),
+        barrier_timeout_s=options.get("barrier_timeout"),
+        signals=signals_of(node),
         injected=signature.injected,
         context_param=signature.context.name if signature.context is not None else None,
         is_async=signature.is_async,

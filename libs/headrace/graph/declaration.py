@@ -25,8 +25,13 @@ class NodeOptions(TypedDict, total=False):
             key runs one at a time. A constant key, for one lane of all work, is `key=lambda _: "all"`.
         order: With `key`: the order of arrival at the node (default), or the order in which runs were submitted. With
             "ingress" the key is taken from the entry message: the same field, or the same function applied to it.
+        state_ttl: With `State`: seconds that the state of a key is kept after its last work; for ever by default.
+        state_max_bytes: With `State`: the largest a key's state may be when it is saved, 1 MiB by default; the message
+            that makes it larger fails its run.
         terminal: Its outputs end the run whatever takes their types.
         max_visits: How often one run may call it; some node of every cycle needs that.
+        barrier_timeout: Seconds that a join waits from its first message, and a gather from its fan-out. After them it
+            goes on with what has come where all that is missing is `Partial`, and else fails the run.
     """
 
     group: str
@@ -37,8 +42,11 @@ class NodeOptions(TypedDict, total=False):
     concurrency: int
     key: str | Callable[[Any], object]
     order: Literal["arrival", "ingress"]
+    state_ttl: float
+    state_max_bytes: int
     terminal: bool
     max_visits: int
+    barrier_timeout: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

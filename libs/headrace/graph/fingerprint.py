@@ -31,7 +31,8 @@ def fingerprint(plan: ExecutionPlan) -> str:
 def _node_facts(node: PlanNode, plan: ExecutionPlan) -> dict[str, Any]:
     return {
         "group": node.group,
-        "slots": [(slot.name, slot.type_name) for slot in node.slots],
+        "slots": [(slot.name, slot.type_name, slot.kind) for slot in node.slots],
+        "signals": {name: codec.json_schema() for name, codec in node.signals.items()},
         "outputs": sorted(node.outputs),
         "series": node.is_series,
         "anywhere": node.sends_anywhere,
@@ -41,6 +42,7 @@ def _node_facts(node: PlanNode, plan: ExecutionPlan) -> dict[str, Any]:
         },
         "retry": _retry_facts(node.retry),
         "timeout_s": node.timeout_s,
+        "barrier_timeout_s": node.barrier_timeout_s,
         "max_visits": node.max_visits,
         "keyed": _keyed_facts(node.keyed),
     }
@@ -62,7 +64,13 @@ def _keyed_facts(keyed: Keyed | None) -> dict[str, Any] | None:
     if keyed is None:
         return None
     state = keyed.state
-    return {"key": keyed.key, "order": keyed.order, "state": state.json_schema() if state is not None else None}
+    return {
+        "key": keyed.key,
+        "order": keyed.order,
+        "state": state.json_schema() if state is not None else None,
+        "state_ttl_s": keyed.state_ttl_s,
+        "state_max_bytes": keyed.state_max_bytes,
+    }
 
 
 def _qualified(value: object) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 from headrace.graph.message_types import codec_of, field_names, needs_arguments, type_name
 from headrace.graph.mistakes import Mistake, MistakeKind
 from headrace.graph.node import Node
-from headrace.graph.plan import Keyed
+from headrace.graph.plan import DEFAULT_STATE_MAX_BYTES, Keyed
 from headrace.wire.codec import MessageCodec
 
 
 def key_mistakes(node: Node, entry: type[Any] | None) -> Iterator[Mistake]:
     """Find what is wrong with the key and the state of a node; an entry type that is not known is not checked."""
     key = node.options.get("key")
-    if isinstance(key, str) and len(node.slots) == 1:
+    if isinstance(key, str) and node.slots and not node.is_join:
         yield from _unknown_field(node, key, "message", node.slots[0].type)
         if entry is not None and _by_ingress(node):
             yield from _unknown_field(node, key, "the entry type", entry)
@@ -45,6 +45,8 @@ def keyed_of(node: Node) -> Keyed | None:
         ingress_key_of=key_of if _by_ingress(node) else None,
         state_param=state.name if state is not None else None,
         state=MessageCodec(state.type, type_name(state.type)) if state is not None else None,
+        state_ttl_s=node.options.get("state_ttl"),
+        state_max_bytes=node.options.get("state_max_bytes", DEFAULT_STATE_MAX_BYTES),
     )
 
 

@@ -26,6 +26,7 @@ class MistakeKind(StrEnum):
     NO_MESSAGE_PARAMETER = "no_message_parameter"
     INDISTINCT_SLOTS = "indistinct_slots"
     MISPLACED_MARK = "misplaced_mark"
+    MIXED_GATHER = "mixed_gather"
     REPEATED_PARAMETER = "repeated_parameter"
     MIXED_SERIES = "mixed_series"
     UNDECLARED_SERIES = "undeclared_series"
@@ -35,8 +36,12 @@ class MistakeKind(StrEnum):
     OPTION_WITHOUT_OUTPUT = "option_without_output"
     STATE_WITHOUT_KEY = "state_without_key"
     STATE_NEEDS_ARGUMENTS = "state_needs_arguments"
+    OPTION_WITHOUT_STATE = "option_without_state"
     ORDER_WITHOUT_KEY = "order_without_key"
     KEYED_JOIN = "keyed_join"
+    BARRIER_WITHOUT_JOIN = "barrier_without_join"
+    SIGNAL_WITHOUT_SUSPEND = "signal_without_suspend"
+    SIGNAL_OF_TWO_TYPES = "signal_of_two_types"
     UNKNOWN_KEY = "unknown_key"
     UNSERIALISABLE = "unserialisable"
     SAME_TYPE_NAME = "same_type_name"
@@ -49,6 +54,9 @@ class MistakeKind(StrEnum):
     UNCONSUMED_ENTRY = "unconsumed_entry"
     UNREACHABLE_NODE = "unreachable_node"
     UNFED_JOIN = "unfed_join"
+    EMPTY_SLOT = "empty_slot"
+    GATHER_WITHOUT_FAN_OUT = "gather_without_fan_out"
+    JOIN_ACROSS_SCOPES = "join_across_scopes"
     UNBOUNDED_CYCLE = "unbounded_cycle"
 
 
@@ -65,6 +73,8 @@ _TEXTS: Mapping[MistakeKind, str] = {
     MistakeKind.NO_MESSAGE_PARAMETER: "no parameter takes a message; annotate one with a message type",
     MistakeKind.INDISTINCT_SLOTS: "parameters '{first}' and '{second}' both take '{type}'; a join needs a type each",
     MistakeKind.MISPLACED_MARK: "{mark} on {of} {why}",
+    MistakeKind.MIXED_GATHER: "'{slot}' gathers, beside a message; a gather is a node of its own: "
+    "send its result to the join",
     MistakeKind.REPEATED_PARAMETER: "parameters '{first}' and '{second}' are both {what}; keep one",
     MistakeKind.MIXED_SERIES: "the return mixes a series with '{type}'; give all in the series",
     MistakeKind.UNDECLARED_SERIES: "{how}; annotate the return as {right}",
@@ -74,8 +84,12 @@ _TEXTS: Mapping[MistakeKind, str] = {
     MistakeKind.OPTION_WITHOUT_OUTPUT: "{option} has nothing to act on: the return declares no message",
     MistakeKind.STATE_WITHOUT_KEY: "parameter '{parameter}' takes State, which belongs to a key; give key=",
     MistakeKind.STATE_NEEDS_ARGUMENTS: "state type '{type}' needs arguments; give its fields defaults",
+    MistakeKind.OPTION_WITHOUT_STATE: "{option} has nothing to act on: no parameter takes State",
     MistakeKind.ORDER_WITHOUT_KEY: "order= is the order within a key; give key=",
     MistakeKind.KEYED_JOIN: "key= on a join is not supported; key the node that the join sends to",
+    MistakeKind.BARRIER_WITHOUT_JOIN: "barrier_timeout= bounds the wait of a join or gather, and this is neither",
+    MistakeKind.SIGNAL_WITHOUT_SUSPEND: "'{signal}' waits for a signal, but the return lacks Suspend, so nothing waits",
+    MistakeKind.SIGNAL_OF_TWO_TYPES: "signal '{signal}' is '{type}' here and '{other}' in node '{node}'; rename one",
     MistakeKind.UNKNOWN_KEY: "key='{wrong}' is no field of {what} '{type}'; a constant is key=lambda _: '{wrong}'",
     MistakeKind.UNSERIALISABLE: "message type '{type}' has no form on the wire: {why}",
     MistakeKind.SAME_TYPE_NAME: "message types {first} and {second} are both '{name}' on the wire; rename one",
@@ -88,6 +102,10 @@ _TEXTS: Mapping[MistakeKind, str] = {
     MistakeKind.UNCONSUMED_ENTRY: "no node takes the entry type '{wrong}'",
     MistakeKind.UNREACHABLE_NODE: "nothing reaches it from the entry type '{entry}': no node before it sends {takes}",
     MistakeKind.UNFED_JOIN: "the join can never fire: nothing that runs before it sends '{type}' for '{slot}'",
+    MistakeKind.EMPTY_SLOT: "'{slot}' stays empty for ever: nothing that runs before it sends '{type}'",
+    MistakeKind.GATHER_WITHOUT_FAN_OUT: "'{slot}' gathers, but '{type}' can come to it from outside of any fan-out; "
+    "have a node before it yield, or return a list",
+    MistakeKind.JOIN_ACROSS_SCOPES: "its messages can never meet: {apart}; gather what a fan-out sends, then join",
     MistakeKind.UNBOUNDED_CYCLE: "the cycle {path} has no bound; give max_visits= to one of its nodes",
 }
 

@@ -8,11 +8,15 @@ from typing import Any, cast
 from headrace.graph.declaration import Declaration, NodeOptions, option_names
 from headrace.graph.mistakes import Mistake, MistakeKind, Where
 from headrace.graph.options import Retry
-from headrace.graph.signature import Parameter, Signature, read_signature
+from headrace.graph.parameters import Parameter
+from headrace.graph.plan import SlotKind
+from headrace.graph.signature import Signature, read_signature
 
 # Group and pipe names become stream names, labels and host names: a DNS label is the narrowest of these.
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 NODE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
+
+_SECONDS = "a number of seconds above 0"
 
 _Check = Callable[[Any], bool]
 
@@ -43,6 +47,16 @@ class Node:
     def slots(self) -> tuple[Parameter, ...]:
         """Its message parameters."""
         return self.signature.slots
+
+    @property
+    def is_join(self) -> bool:
+        """Whether messages meet here."""
+        return len(self.slots) > 1 or any(slot.kind is not SlotKind.ONE for slot in self.slots)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it collects what descends from a fan-out."""
+        return any(slot.kind is SlotKind.GATHER for slot in self.slots)
 
     @property
     def outputs(self) -> tuple[type[Any], ...]:
@@ -86,7 +100,10 @@ def invalid_name(what: str, name: object, pattern: re.Pattern[str], where: Where
 def _values(options: NodeOptions, where: Where) -> Iterator[Mistake]:
     retry = retry_of(options)
     checks: tuple[tuple[str, object, _Check, str], ...] = (
-        ("timeout", options.get("timeout"), lambda it: _number(it) and it > 0, "a number of seconds above 0"),
+        ("timeout", options.get("timeout"), lambda it: _number(it) and it > 0, _SECONDS),
+        ("barrier_timeout", options.get("barrier_timeout"), lambda it: _number(it) and it > 0, _SECONDS),
+        ("state_ttl", options.get("state_ttl"), lambda it: _number(it) and it > 0, _SECONDS),
+        ("state_max_bytes", options.get("state_max_bytes"), _count, "a whole number of at least 1"),
         ("concurrency", options.get("concurrency"), _count, "a whole number of at least 1"),
         ("max_visits", options.get("max_visits"), _count, "a whole number of at least 1"),
         ("retry", retry, lambda it: isinstance(it, Retry), "a Retry, or the number of calls in all"),
@@ -129,14 +146,34 @@ def _combinations(node: Node) -> Iterator[Mistake]:
             if options.get(option):
                 facts = {"option": f"{option}="}
                 yield Mistake(kind=MistakeKind.OPTION_WITHOUT_OUTPUT, where=where, facts=facts)
+    yield from _keys(node)
+    if not signature.mistakes:
+        yield from _waits(node)
+
+
+def _keys(node: Node) -> Iterator[Mistake]:
+    """Find order, state and its bounds where there is nothing that they are of."""
+    options, signature, where = node.options, node.signature, node.where
     if options.get("key") is None:
         if signature.state is not None:
             facts = {"parameter": signature.state.name}
             yield Mistake(kind=MistakeKind.STATE_WITHOUT_KEY, where=where, facts=facts)
         if options.get("order") is not None:
             yield Mistake(kind=MistakeKind.ORDER_WITHOUT_KEY, where=where)
-    elif len(node.slots) > 1:
+    elif node.is_join:
         yield Mistake(kind=MistakeKind.KEYED_JOIN, where=where)
+    for option in ("state_ttl", "state_max_bytes"):
+        if options.get(option) is not None and signature.state is None and not signature.mistakes:
+            yield Mistake(kind=MistakeKind.OPTION_WITHOUT_STATE, where=where, facts={"option": f"{option}="})
+
+
+def _waits(node: Node) -> Iterator[Mistake]:
+    """Find waits that nothing could end, and bounds of waits that there are not."""
+    if node.options.get("barrier_timeout") is not None and not node.is_join:
+        yield Mistake(kind=MistakeKind.BARRIER_WITHOUT_JOIN, where=node.where)
+    if not node.signature.returns.may_suspend:
+        for signal in node.signature.signals:
+            yield Mistake(kind=MistakeKind.SIGNAL_WITHOUT_SUSPEND, where=node.where, facts={"signal": signal})
 
 
 def _bad(option: str, value: object, bound: str, where: Where) -> Mistake:

@@ -1,4 +1,4 @@
-"""Words a user puts on a node or returns from one: `Retry`, `Drop`, `To`, `Inject`, `State`. Values only."""
+"""Words a user puts on a node, on its parameters, or returns from it. Values only."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -40,6 +40,17 @@ class To:
     message: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Returned: parks this call, durably, until a signal comes to the run or a time has passed; then it is made again.
+
+    Attributes:
+        until: The signal's name, which is that of a `Signal[...]` parameter of the node; or seconds.
+    """
+
+    until: str | float
+
+
 class ContextMarker:
     """Base of the kernel's `Context`: a parameter annotated with a subclass of it takes the context of the call."""
 
@@ -52,5 +63,25 @@ class StateMarker:
     """Marks the parameter of a keyed node that holds its key's state; written `State[Limits]`."""
 
 
+class FirstMarker:
+    """Marks a parameter that takes the first message of some types; written `First[Card | Transfer]`."""
+
+
+class PartialMarker:
+    """Marks a parameter of a join that may stay empty, and is then None; written `Partial[Discount]`."""
+
+
+class GatherMarker:
+    """Marks a parameter that takes all messages of one fan-out, in emission order; written `Gather[Priced]`."""
+
+
+class SignalMarker:
+    """Marks a parameter that takes a signal of its name once it has come, None before; written `Signal[Approval]`."""
+
+
 Inject = Annotated[T, InjectMarker()]
 State = Annotated[T, StateMarker()]
+First = Annotated[T, FirstMarker()]
+Partial = Annotated[T | None, PartialMarker()]
+Gather = Annotated[list[T], GatherMarker()]
+Signal = Annotated[T | None, SignalMarker()]

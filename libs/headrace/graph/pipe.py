@@ -48,9 +48,10 @@ class Pipe:
         """Make a function a node: `@pipe.node`, or `@pipe.node(...)` with the options of `NodeOptions`.
 
         The function itself stays as it is. Its parameters say what it takes: one message type, or several for a join
-        of all; `Inject[T]`, `State[T]`, `Context` beside them. Its return says what it sends: a type, a union as a
-        switch, a list or an iterator as a series, None for nothing. In a union, None and `Drop` mean that this branch
-        may end here: to return None is to send nothing. `Retry` and `To` may stand in the union too.
+        of all, among them `First[A | B]` and `Partial[T]`; or the `Gather[T]` of a fan-out. `Signal[T]`, `Inject[T]`,
+        `State[T]`, `Context` stand beside them. Its return says what it sends: a type, a union as a switch, a list or
+        an iterator as a series, None for nothing. In a union, None and `Drop` mean that this branch may end here: to
+        return None is to send nothing. `Retry`, `Suspend` and `To` may stand in the union too.
         """
         frame = _caller()
 

@@ -6,18 +6,44 @@ type name, keys of lanes. Nothing is rebuilt per message.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 from headrace.graph.options import Retry
 from headrace.wire.codec import MessageCodec
 
+DEFAULT_STATE_MAX_BYTES = 1024 * 1024  # it travels with every entry of its lane
+
+
+class SlotKind(StrEnum):
+    """How a slot takes messages: just one; the first of some types, `First`; one or none, `Partial`; all, `Gather`."""
+
+    ONE = "one"
+    FIRST = "first"
+    PARTIAL = "partial"
+    GATHER = "gather"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A message parameter of a node: its name and the type it takes."""
+    """A message parameter of a node: its name and the type it takes, or of a `First` the types: "A | B"."""
 
     name: str
     type_name: str
+    kind: SlotKind = SlotKind.ONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """A slot that a message at some node may lead to a message for.
+
+    Attributes:
+        up: How many scopes outside the message's own the slot's join is: each gather on the way leaves one.
+    """
+
+    node: str
+    slot: str
+    up: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +64,8 @@ class Keyed:
         ingress_key_of: The lane key of the run's entry message; None where order is by arrival.
         state_param: The parameter that takes the key's state, None where the node keeps none.
         state: Codec of the state's type; the type's no-argument call makes the first state. None as above.
+        state_ttl_s: Seconds that a key's state is kept after its last work, None for ever.
+        state_max_bytes: The largest a key's state may be when it is saved.
     """
 
     order: Literal["arrival", "ingress"]
@@ -46,6 +74,8 @@ class Keyed:
     key: str = ""
     state_param: str | None = None
     state: MessageCodec | None = None
+    state_ttl_s: float | None = None
+    state_max_bytes: int = DEFAULT_STATE_MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +87,12 @@ class PlanNode:
         group: The process group that runs it.
         file: Where it is written, for mistakes and logs.
         line: As `file`; 1-based.
-        slots: Its message parameters; more than one make it an ALL join.
+        slots: Its message parameters; more than one make it a join, as does one that is not of kind ONE.
+        reaches: The slots of joins and gathers that a message for this node may lead to, but for its own.
+        opens: The gather nodes that collect what descends from one call; if there are any, its outputs are in a child
+            scope.
+        barrier_timeout_s: Seconds that a join waits at most, None for no bound.
+        signals: By parameter, the codec of the signal of that name.
         injected: Parameter name to the type that the container gives.
         context_param: The parameter that takes the `Context`, None where it wants none.
         is_async: An `async def`, or an asynchronous generator.
@@ -93,6 +128,20 @@ class PlanNode:
     is_terminal: bool = False
     keyed: Keyed | None = None
     max_visits: int | None = None
+    reaches: tuple[Reach, ...] = ()
+    opens: tuple[str, ...] = ()
+    barrier_timeout_s: float | None = None
+    signals: Mapping[str, MessageCodec] = field(default_factory=dict[str, MessageCodec])
+
+    @property
+    def is_join(self) -> bool:
+        """Whether messages meet here: it is called through the bus's joins, never directly."""
+        return len(self.slots) > 1 or any(slot.kind is not SlotKind.ONE for slot in self.slots)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it collects what descends from one fan-out; then all its slots do."""
+        return any(slot.kind is SlotKind.GATHER for slot in self.slots)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

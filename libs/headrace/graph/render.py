@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.graph.message_types import type_name
-from headrace.graph.plan import ExecutionPlan, PlanNode
+from headrace.graph.plan import ExecutionPlan, PlanNode, Route, Slot, SlotKind
 
 END = "end of run"
 ANYWHERE = "any node"
@@ -27,7 +27,7 @@ def as_table(plan: ExecutionPlan) -> list[Row]:
         Row(
             node=node.name,
             group=node.group,
-            takes=" + ".join(slot.type_name for slot in node.slots),
+            takes=" + ".join(_marked(slot.type_name, slot) for slot in node.slots),
             gives=", ".join(node.outputs),
             goes_to=", ".join(_destinations(node)),
         )
@@ -38,6 +38,7 @@ def as_table(plan: ExecutionPlan) -> list[Row]:
 def as_mermaid(plan: ExecutionPlan) -> str:
     """Draw a flowchart: a box a group, the entry, the end of the run, dotted arrows where a message leaves its group.
 
+    An arrow's types stand as the parameter takes them, such as `Gather[Priced]`.
     Targets of `To` are not drawn: they are known only when it is sent.
     """
     # ids are our own: a node may be named as a word of Mermaid, such as `end`
@@ -51,9 +52,10 @@ def as_mermaid(plan: ExecutionPlan) -> str:
         lines.append(f'  done(["{END}"])')
     lines.extend(f"  entry --> {ids[name]}" for name in dict.fromkeys(route.node for route in plan.entry))
     for node in plan.nodes.values():
-        for target, types in _edges(node).items():
+        for target, sent in _edges(node).items():
             arrow = "-.->" if target and plan.nodes[target].group != node.group else "-->"
-            lines.append(f'  {ids[node.name]} {arrow}|"{", ".join(types)}"| {ids.get(target, "done")}')
+            types = ", ".join(_as_taken(each, route, plan) for each, route in sent)
+            lines.append(f'  {ids[node.name]} {arrow}|"{types}"| {ids.get(target, "done")}')
     return "\n".join((*lines, ""))
 
 
@@ -75,14 +77,17 @@ def _node_as_json(node: PlanNode) -> dict[str, Any]:
     return {
         "name": node.name,
         "group": node.group,
-        "takes": [{"parameter": slot.name, "type": slot.type_name} for slot in node.slots],
+        "takes": [{"parameter": slot.name, "type": slot.type_name, "kind": slot.kind.value} for slot in node.slots],
+        "signals": {name: codec.json_schema() for name, codec in node.signals.items()},
         "gives": list(node.outputs),
         "routes": {type_name(sent): [route.node for route in routes] for sent, routes in node.routes.items()},
         "is_series": node.is_series,
+        "opens": list(node.opens),
         "is_terminal": node.is_terminal,
         "sends_anywhere": node.sends_anywhere,
         "retry_attempts": retry.attempts if retry is not None else None,
         "timeout_s": node.timeout_s,
+        "barrier_timeout_s": node.barrier_timeout_s,
         "concurrency": node.concurrency,
         "key": keyed.key if keyed is not None else None,
         "order": keyed.order if keyed is not None else None,
@@ -95,10 +100,23 @@ def _destinations(node: PlanNode) -> tuple[str, ...]:
     return (*named, ANYWHERE) if node.sends_anywhere else named
 
 
-def _edges(node: PlanNode) -> dict[str, list[str]]:
-    """Give the types that go to each node; to no node, the empty name, those that end the run."""
-    edges: dict[str, list[str]] = {}
+def _edges(node: PlanNode) -> dict[str, list[tuple[type[Any], Route | None]]]:
+    """Give what goes to each node and where there; to no node, the empty name, what ends the run."""
+    edges: dict[str, list[tuple[type[Any], Route | None]]] = {}
     for sent, routes in node.routes.items():
-        for target in dict.fromkeys(route.node for route in routes) or ("",):
-            edges.setdefault(target, []).append(type_name(sent))
+        for route in {route.node: route for route in routes}.values():
+            edges.setdefault(route.node, []).append((sent, route))
+        if not routes:
+            edges.setdefault("", []).append((sent, None))
     return edges
+
+
+def _as_taken(sent: type[Any], route: Route | None, plan: ExecutionPlan) -> str:
+    if route is None:
+        return type_name(sent)
+    slot = next(each for each in plan.nodes[route.node].slots if each.name == route.slot)
+    return _marked(type_name(sent), slot)
+
+
+def _marked(types: str, slot: Slot) -> str:
+    return types if slot.kind is SlotKind.ONE else f"{slot.kind.value.title()}[{types}]"

@@ -5,10 +5,11 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
+from headrace.graph.marks import read_marks
 from headrace.graph.mistakes import MESSAGES, Mistake, MistakeKind, Where
-from headrace.graph.options import Drop, InjectMarker, Retry, StateMarker, To
+from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.wire.codec import is_message_type
 
 _SERIES: tuple[object, ...] = (
@@ -23,7 +24,7 @@ _ASYNC_SERIES: tuple[object, ...] = (
     collections.abc.AsyncIterator,
     collections.abc.AsyncGenerator,
 )
-CONTROL_WORDS: tuple[object, ...] = (Drop, Retry, To)
+CONTROL_WORDS: tuple[object, ...] = (Drop, Retry, Suspend, To)
 _NO_OUTPUT = (types.NoneType, *CONTROL_WORDS)
 
 
@@ -35,12 +36,14 @@ class Returns:
         outputs: The message types, in order of writing.
         is_async_series: The series is an asynchronous iterator.
         sends_anywhere: `To` is among the types.
+        may_suspend: `Suspend` is.
     """
 
     outputs: tuple[type[Any], ...] = ()
     is_series: bool = False
     is_async_series: bool = False
     sends_anywhere: bool = False
+    may_suspend: bool = False
     mistakes: tuple[Mistake, ...] = ()
 
 
@@ -48,7 +51,7 @@ def read_returns(hint: object, where: Where) -> Returns:
     """Read a resolved return annotation."""
     series: list[object] = []
     single: list[object] = []
-    for member in _members(hint):
+    for member in members(hint):
         (series if _series_kind(member) else single).append(member)
     elements = [element for member in series for element in _elements(member)]
     kinds = {_series_kind(member) for member in series}
@@ -69,6 +72,7 @@ def read_returns(hint: object, where: Where) -> Returns:
         is_series=bool(series),
         is_async_series="async" in kinds,
         sends_anywhere=any(member is To for member in (*single, *elements)),
+        may_suspend=any(member is Suspend for member in (*single, *elements)),
         mistakes=tuple(mistakes),
     )
 
@@ -85,11 +89,12 @@ def unalias(hint: object) -> object:
     return hint
 
 
-def _members(hint: object) -> Iterator[object]:
+def members(hint: object) -> Iterator[object]:
+    """Give the members of a union, or the type itself."""
     hint = unalias(hint)
     if get_origin(hint) in (typing.Union, types.UnionType):
         for member in get_args(hint):
-            yield from _members(member)
+            yield from members(member)
     else:
         yield hint
 
@@ -98,7 +103,7 @@ def _elements(series: object) -> Iterator[object]:
     arguments = get_args(series)
     if not arguments:  # a bare `list`: reported as an element that is no message
         return iter((series,))
-    return _members(arguments[0])  # of a Generator the first is what it yields
+    return members(arguments[0])  # of a Generator the first is what it yields
 
 
 def _series_kind(member: object) -> str:
@@ -109,12 +114,10 @@ def _series_kind(member: object) -> str:
 
 
 def _message(member: object, where: Where) -> type[Any] | Mistake | None:
-    if get_origin(member) is Annotated:
-        inner, *metadata = get_args(member)
-        if any(isinstance(mark, InjectMarker | StateMarker) for mark in metadata):
-            facts = {"mark": "Inject or State", "of": "the return", "why": "has no meaning; it marks a parameter"}
-            return Mistake(kind=MistakeKind.MISPLACED_MARK, where=where, facts=facts)
-        member = inner
+    member, marks = read_marks(member)
+    if marks:
+        facts = {"mark": marks[0].word, "of": "the return", "why": "has no meaning; it marks a parameter"}
+        return Mistake(kind=MistakeKind.MISPLACED_MARK, where=where, facts=facts)
     if _is_control(member):
         return None
     if isinstance(member, type) and is_message_type(member):

@@ -28,7 +28,7 @@ def message_types(nodes: Iterable[Node], entry: type[Any] | None) -> dict[type[A
     """List every message type of the graph with the node that has it first; None for the entry type."""
     types: dict[type[Any], Node | None] = {} if entry is None else {entry: None}
     for node in nodes:
-        for message_type in (*(slot.type for slot in node.slots), *node.outputs):
+        for message_type in (*(each for slot in node.slots for each in slot.types), *node.outputs):
             types.setdefault(message_type, node)
     return types
 
@@ -39,7 +39,7 @@ def consumers_of(message_type: type[Any], nodes: Iterable[Node]) -> tuple[Route,
         Route(node=node.name, slot=slot.name)
         for node in nodes
         for slot in node.slots
-        if issubclass(message_type, slot.type)
+        if issubclass(message_type, slot.types)
     )
 
 
@@ -84,7 +84,7 @@ def _target_mistakes(node: Node, nodes: Mapping[str, Node]) -> Iterator[Mistake]
         known = tuple(nodes)
         yield Mistake(kind=MistakeKind.UNKNOWN_TARGET, where=node.where, wrong=target, known=known)
     elif not nodes[target].signature.mistakes:
-        takes = quoted(type_name(slot.type) for slot in nodes[target].slots)
+        takes = quoted(slot.type_name for slot in nodes[target].slots)
         for output in node.outputs:
             if not consumers_of(output, [nodes[target]]):
                 facts = {"type": type_name(output), "target": target, "takes": takes}

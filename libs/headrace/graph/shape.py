@@ -8,7 +8,8 @@ from typing import Any
 from headrace.graph.message_types import type_name
 from headrace.graph.mistakes import Mistake, MistakeKind, Where, quoted
 from headrace.graph.node import Node
-from headrace.graph.plan import Route
+from headrace.graph.parameters import Parameter
+from headrace.graph.plan import Route, SlotKind
 from headrace.graph.routing import Routing, consumers_of
 
 
@@ -23,9 +24,8 @@ class Entry:
 def find_entry(nodes: Mapping[str, Node], routing: Routing, where: Where) -> Entry:
     """Find the one type that nodes take and no node sends."""
     fed = _fed(routing)
-    open_types = dict.fromkeys(
-        slot.type for node in nodes.values() for slot in node.slots if Route(node=node.name, slot=slot.name) not in fed
-    )
+    unfed = [slot for node in nodes.values() for slot in node.slots if Route(node=node.name, slot=slot.name) not in fed]
+    open_types = dict.fromkeys(each for slot in unfed for each in slot.types) or _unsent(nodes, routing)
     if len(open_types) == 1:
         return Entry(type=next(iter(open_types)))
     if routing.unknown or not nodes:
@@ -40,20 +40,26 @@ def reach_mistakes(nodes: Mapping[str, Node], routing: Routing, entry: type[Any]
     """Find what the entry type cannot reach, and joins of which a slot stays empty for ever."""
     started = consumers_of(entry, nodes.values())
     if not started:
-        known = tuple(dict.fromkeys(type_name(slot.type) for node in nodes.values() for slot in node.slots))
+        taken = (each for node in nodes.values() for slot in node.slots for each in slot.types)
+        known = tuple(dict.fromkeys(map(type_name, taken)))
         yield Mistake(kind=MistakeKind.UNCONSUMED_ENTRY, where=where, wrong=type_name(entry), known=known)
         return
     reach = _Reach(nodes, routing, started)
     while (join := reach.stuck_join()) is not None:
         for slot in join.slots:
-            if not reach.has_come(join.name, slot.name):
-                facts = {"slot": slot.name, "type": type_name(slot.type)}
+            if _is_needed(slot) and not reach.has_come(join.name, slot.name):
+                facts = {"slot": slot.name, "type": slot.type_name}
                 yield Mistake(kind=MistakeKind.UNFED_JOIN, where=join.where, facts=facts)
         reach.feed(join)  # as if repaired, so that the nodes behind it are not reported for its sake
     for node in nodes.values():
         if node.name not in reach.fired:
-            facts = {"entry": type_name(entry), "takes": quoted(type_name(slot.type) for slot in node.slots)}
+            facts = {"entry": type_name(entry), "takes": quoted(slot.type_name for slot in node.slots)}
             yield Mistake(kind=MistakeKind.UNREACHABLE_NODE, where=node.where, facts=facts)
+            continue
+        for slot in node.slots:
+            if not reach.has_come(node.name, slot.name):
+                facts = {"slot": slot.name, "type": slot.type_name}
+                yield Mistake(kind=MistakeKind.EMPTY_SLOT, where=node.where, facts=facts)
 
 
 def cycle_mistakes(nodes: Mapping[str, Node], routing: Routing) -> Iterator[Mistake]:
@@ -78,7 +84,7 @@ def cycle_mistakes(nodes: Mapping[str, Node], routing: Routing) -> Iterator[Mist
 
 
 class _Reach:
-    """Which slots are fed and which nodes can fire, from a given start; a join fires when all its slots are fed."""
+    """Which slots are fed and which nodes can fire, from a given start; a join fires when all it needs is fed."""
 
     def __init__(self, nodes: Mapping[str, Node], routing: Routing, started: Iterable[Route]) -> None:
         self._nodes = nodes
@@ -99,7 +105,7 @@ class _Reach:
     def stuck_join(self) -> Node | None:
         """Give a join that waits for ever: first one that nobody feeds, then one that is fed from behind itself."""
         joins = [node for node in self._nodes.values() if node.name not in self.fired and len(node.slots) > 1]
-        starved = [node for node in joins if not self._sends_anywhere and not _slots(node) <= self._fed]
+        starved = [node for node in joins if not self._sends_anywhere and not _needed(node) <= self._fed]
         half_fed = [node for node in joins if _slots(node) & self._come]
         return next(iter((*starved, *half_fed)), None)
 
@@ -108,7 +114,7 @@ class _Reach:
         while before != len(self.fired):
             before = len(self.fired)
             for name, node in self._nodes.items():
-                if name not in self.fired and _slots(node) <= self._come:
+                if name not in self.fired and _needed(node) <= self._come and _slots(node) & self._come:
                     self.fired.add(name)
                     self._come.update(self._sent(node))
 
@@ -122,6 +128,21 @@ class _Reach:
 
 def _slots(node: Node) -> set[Route]:
     return {Route(node=node.name, slot=slot.name) for slot in node.slots}
+
+
+def _needed(node: Node) -> set[Route]:
+    return {Route(node=node.name, slot=slot.name) for slot in node.slots if _is_needed(slot)}
+
+
+def _is_needed(slot: Parameter) -> bool:
+    return slot.kind in (SlotKind.ONE, SlotKind.FIRST)
+
+
+def _unsent(nodes: Mapping[str, Node], routing: Routing) -> dict[type[Any], None]:
+    """Give the types that no node sends, of slots of several types that another of them comes to."""
+    sent = {each for routes in routing.routes.values() for each, goes_to in routes.items() if goes_to}
+    several = (slot for node in nodes.values() for slot in node.slots if len(slot.types) > 1)
+    return {each: None for slot in several for each in slot.types if not any(issubclass(other, each) for other in sent)}
 
 
 def _fed(routing: Routing) -> set[Route]:

@@ -3,17 +3,17 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from itertools import combinations
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from itertools import combinations, product
+from typing import Any
 
 from headrace.graph.declaration import Declaration
 from headrace.graph.hints import Hints
+from headrace.graph.marks import Role
 from headrace.graph.message_types import type_name
-from headrace.graph.mistakes import MESSAGES, Mistake, MistakeKind, Where
-from headrace.graph.options import ContextMarker, InjectMarker, StateMarker
-from headrace.graph.returns import CONTROL_WORDS, Returns, read_returns, spell, unalias
-from headrace.wire.codec import is_message_type
+from headrace.graph.mistakes import Mistake, MistakeKind, Where
+from headrace.graph.parameters import Parameter, read_parameter, spoken
+from headrace.graph.plan import SlotKind
+from headrace.graph.returns import Returns, read_returns
 
 _RETURN = "return"
 _UNUSABLE: Mapping[object, str] = {
@@ -23,30 +23,13 @@ _UNUSABLE: Mapping[object, str] = {
 }
 
 
-class Role(Enum):
-    """What a parameter takes."""
-
-    MESSAGE = auto()
-    INJECTED = auto()
-    STATE = auto()
-    CONTEXT = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """A parameter of a node, read."""
-
-    name: str
-    role: Role
-    type: Any
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """A node's function, read.
 
     Attributes:
         slots: Its message parameters, in order of writing.
+        signals: By parameter, the type of the signal that it takes.
         mistakes: What is wrong with it; the rest is then what could be read.
     """
 
@@ -54,6 +37,7 @@ class Signature:
     injected: Mapping[str, Any] = field(default_factory=dict[str, Any])
     context: Parameter | None = None
     state: Parameter | None = None
+    signals: Mapping[str, type[Any]] = field(default_factory=dict[str, type[Any]])
     returns: Returns = field(default_factory=Returns)
     is_async: bool = False
     mistakes: tuple[Mistake, ...] = ()
@@ -81,6 +65,7 @@ def read_signature(declaration: Declaration) -> Signature:
         injected={each.name: each.type for each in by_role[Role.INJECTED]},
         context=next(iter(by_role[Role.CONTEXT]), None),
         state=next(iter(by_role[Role.STATE]), None),
+        signals={each.name: each.type for each in by_role[Role.SIGNAL]},
         returns=returns,
         is_async=_is_async(function),
         mistakes=mistakes + returns.mistakes,
@@ -103,12 +88,12 @@ def _unresolved(hints: Hints, where: Where) -> tuple[Mistake, ...]:
 def _spoken(name: str) -> str:
     if not name:
         return "a parameter"
-    return "the return" if name == _RETURN else f"parameter '{name}'"
+    return "the return" if name == _RETURN else spoken(name)
 
 
 def _parameter(parameter: inspect.Parameter, hints: Hints, where: Where) -> Parameter | Mistake | None:
     """Read one parameter; None where its annotation is not resolved, which is reported already."""
-    of = _spoken(parameter.name)
+    of = spoken(parameter.name)
     if parameter.kind in _UNUSABLE:
         facts = {"of": of, "how": _UNUSABLE[parameter.kind]}
         return Mistake(kind=MistakeKind.UNUSABLE_PARAMETER, where=where, facts=facts)
@@ -116,57 +101,31 @@ def _parameter(parameter: inspect.Parameter, hints: Hints, where: Where) -> Para
         return None
     if parameter.name not in hints.resolved:
         return Mistake(kind=MistakeKind.MISSING_ANNOTATION, where=where, facts={"of": of})
-    return _classified(parameter.name, unalias(hints.resolved[parameter.name]), where)
-
-
-def _classified(name: str, hint: object, where: Where) -> Parameter | Mistake:
-    inner, *metadata = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    marks: set[type[Any]] = {type(mark) for mark in metadata if isinstance(mark, InjectMarker | StateMarker)}
-    if marks:
-        return _marked(name, inner, marks, where)
-    if _is_context(inner):
-        return Parameter(name=name, role=Role.CONTEXT, type=inner)
-    if is_message_type(inner) and inner not in CONTROL_WORDS:
-        return Parameter(name=name, role=Role.MESSAGE, type=inner)
-    facts = {"of": _spoken(name), "type": spell(inner), "messages": f"{MESSAGES}; write Inject[...] for a dependency"}
-    return Mistake(kind=MistakeKind.NOT_A_MESSAGE, where=where, facts=facts)
-
-
-def _marked(name: str, inner: object, marks: set[type[Any]], where: Where) -> Parameter | Mistake:
-    mark = "State" if StateMarker in marks else "Inject"
-    why = ""
-    if len(marks) > 1:
-        mark, why = "Inject and State", "exclude each other; keep one"
-    elif isinstance(inner, TypeVar):
-        why = f"says no type; write {mark}[...]"
-    elif mark == "State" and not is_message_type(inner):
-        why = f"holds '{spell(inner)}', which has no codec; make it {MESSAGES}"
-    elif _is_context(inner):
-        why = "is not needed: the context is given to a parameter annotated with it"
-    if why:
-        facts = {"mark": mark, "of": _spoken(name), "why": why}
-        return Mistake(kind=MistakeKind.MISPLACED_MARK, where=where, facts=facts)
-    return Parameter(name=name, role=Role.STATE if mark == "State" else Role.INJECTED, type=inner)
-
-
-def _is_context(hint: object) -> bool:
-    return isinstance(hint, type) and issubclass(hint, ContextMarker)
+    return read_parameter(parameter.name, hints.resolved[parameter.name], where)
 
 
 def _crowded(by_role: Mapping[Role, tuple[Parameter, ...]], where: Where) -> tuple[Mistake, ...]:
-    """Find no message at all, messages that cannot be told apart, and two of what may be one."""
+    """Find no message at all, messages that cannot be told apart or gathered, and two of what may be one."""
     slots = by_role[Role.MESSAGE]
     mistakes: list[Mistake] = [] if slots else [Mistake(kind=MistakeKind.NO_MESSAGE_PARAMETER, where=where)]
     for first, second in combinations(slots, 2):
-        if issubclass(first.type, second.type) or issubclass(second.type, first.type):
-            narrow = first.type if issubclass(first.type, second.type) else second.type
-            facts = {"first": first.name, "second": second.name, "type": type_name(narrow)}
+        if (shared := _shared(first, second)) is not None:
+            facts = {"first": first.name, "second": second.name, "type": type_name(shared)}
             mistakes.append(Mistake(kind=MistakeKind.INDISTINCT_SLOTS, where=where, facts=facts))
+    gathering = [slot.name for slot in slots if slot.kind is SlotKind.GATHER]
+    if gathering and len(gathering) < len(slots):
+        mistakes.append(Mistake(kind=MistakeKind.MIXED_GATHER, where=where, facts={"slot": gathering[0]}))
     for role, what in ((Role.STATE, "State"), (Role.CONTEXT, "the Context")):
         for first, second in combinations(by_role[role], 2):
             facts = {"first": first.name, "second": second.name, "what": what}
             mistakes.append(Mistake(kind=MistakeKind.REPEATED_PARAMETER, where=where, facts=facts))
     return tuple(mistakes)
+
+
+def _shared(first: Parameter, second: Parameter) -> type[Any] | None:
+    """Give a type that both parameters take."""
+    pairs = (*product(first.types, second.types), *product(second.types, first.types))
+    return next((narrow for narrow, wide in pairs if issubclass(narrow, wide)), None)
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

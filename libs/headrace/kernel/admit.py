@@ -1,11 +1,21 @@
 """Admits an item to its node: frames to messages, checked against the plan, and a key's state to its value."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headrace.errors import EnvelopeError, Failure, FailureKind, FailureSource, InvalidMessageError
-from headrace.graph.plan import ExecutionPlan, Keyed, PlanNode
-from headrace.kernel.outputs import Work
+from headrace.errors import (
+    EnvelopeError,
+    EnvelopeTooLargeError,
+    Failure,
+    FailureKind,
+    FailureSource,
+    InvalidMessageError,
+)
+from headrace.graph.plan import ExecutionPlan, Keyed, PlanNode, SlotKind
+from headrace.kernel.gathered import by_emission, with_visits
+from headrace.kernel.work import Work
 from headrace.ledger.values import Item
+from headrace.wire.codec import MessageCodec
 from headrace.wire.envelope import Envelope, Framing
 
 
@@ -29,9 +39,20 @@ class Admission:
         self._plan = plan
         self._group = group
         self._framing = framing
+        here = {name: plan.nodes[name] for name in plan.groups[group]}
+        self._nodes: Mapping[str, PlanNode] = here
+        self._single: Mapping[str, PlanNode] = {name: node for name, node in here.items() if not node.is_join}
+        self._codecs: Mapping[tuple[str, str, str], MessageCodec] = {
+            (route.node, route.slot, type_name): codec
+            for type_name, codec in plan.codecs.items()
+            for route in plan.consumers.get(type_name, ())
+        }
 
-    def admit(self, item: Item) -> Work:
+    def admit(self, item: Item, gathered: Sequence[Envelope] = ()) -> Work:
         """Open an item's frames and decode its messages.
+
+        Args:
+            gathered: What the item's stash holds, in any order.
 
         Raises:
             EnvelopeError: A frame is none of ours.
@@ -41,10 +62,13 @@ class Admission:
         if not envelopes:
             raise EnvelopeError("the item has no frame")
         headers = envelopes[0]
-        node = self._plan.nodes.get(headers.node)
-        if headers.pipe != self._plan.pipe or node is None or node.group != self._group:
-            raise self._refused(headers, FailureKind.NO_ROUTE, FailureSource.PLATFORM)
-        return Work(node=node, headers=headers, messages=self._messages(node, envelopes))
+        if headers.pipe != self._plan.pipe or headers.node not in self._nodes:
+            raise self._refused(headers)
+        node = self._single.get(headers.node)
+        if node is not None and len(envelopes) == 1 and not item.stash:
+            messages = {headers.slot: self._message(node, headers, headers)}
+            return Work(node=node, headers=headers, messages=messages)
+        return self._admit_several(item, self._nodes[headers.node], envelopes, gathered)
 
     def headers_of(self, item: Item) -> Envelope:
         """Open the first frame that can be opened; raises `EnvelopeError` where none is ours."""
@@ -76,26 +100,73 @@ class Admission:
         return keyed.state.message_type() if stored is None else keyed.state.decode(self._framing.unwrap(stored))
 
     def save_state(self, keyed: Keyed | None, state: object) -> bytes | None:
-        """Encode a key's state; None where there is none."""
-        return None if keyed is None or keyed.state is None else self._framing.wrap(keyed.state.encode(state))
+        """Encode a key's state; None where there is none.
 
-    def _messages(self, node: PlanNode, envelopes: list[Envelope]) -> dict[str, Any]:
-        messages: dict[str, Any] = {}
-        for envelope in envelopes:
-            codec = self._plan.codecs.get(envelope.type)
-            if codec is None or not self._takes(node, envelope):
-                raise self._refused(envelope, FailureKind.NO_ROUTE, FailureSource.PLATFORM)
-            try:
-                messages[envelope.slot] = codec.decode(envelope.body)
-            except InvalidMessageError as error:
-                raise self._refused(envelope, FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE) from error
+        Raises:
+            EnvelopeTooLargeError: It is larger than its node allows.
+            InvalidMessageError: It cannot be encoded.
+        """
+        if keyed is None or keyed.state is None:
+            return None
+        encoded = keyed.state.encode(state)
+        if len(encoded) > keyed.state_max_bytes:
+            raise EnvelopeTooLargeError(len(encoded), keyed.state_max_bytes)
+        return self._framing.wrap(encoded)
+
+    def _admit_several(
+        self, item: Item, node: PlanNode, envelopes: list[Envelope], gathered: Sequence[Envelope]
+    ) -> Work:
+        """Admit a joined, gathered or resumed item; the frames of signals have no node."""
+        headers = envelopes[0]
+        if any(each.trace_id != headers.trace_id for each in (*envelopes, *gathered)):
+            raise self._refused(headers)
+        asking = [each for each in envelopes if each.node]
+        is_opening = len(asking) == 1 and not headers.slot
+        if is_opening is not node.gathers or (item.stash and not node.gathers):
+            raise self._refused(headers)
+        if node.gathers:
+            headers = with_visits(headers, gathered)
+            messages = self._gathered(node, headers, gathered)
+        else:
+            messages = self._complete(node, headers, asking)
+        for each in envelopes:
+            if not each.node:
+                messages[each.slot] = self._decoded(each, headers, node.signals.get(each.slot))
+        signals = tuple(frame for frame, each in zip(item.frames, envelopes, strict=True) if not each.node)
+        return Work(node=node, headers=headers, messages=messages, signals=signals, stash=item.stash)
+
+    def _complete(self, node: PlanNode, headers: Envelope, envelopes: Sequence[Envelope]) -> dict[str, Any]:
+        """Give a message a slot; None for a partial one that nothing came for."""
+        messages = {each.slot: self._message(node, headers, each) for each in envelopes}
         if len(messages) != len(node.slots):
-            raise self._refused(envelopes[0], FailureKind.NO_ROUTE, FailureSource.PLATFORM)
+            for slot in node.slots:
+                if slot.name not in messages and slot.kind is not SlotKind.PARTIAL:
+                    raise self._refused(headers)
+                messages.setdefault(slot.name, None)
         return messages
 
-    def _takes(self, node: PlanNode, envelope: Envelope) -> bool:
-        routes = self._plan.consumers.get(envelope.type, ())
-        return any(route.node == node.name and route.slot == envelope.slot for route in routes)
+    def _gathered(self, node: PlanNode, headers: Envelope, gathered: Sequence[Envelope]) -> dict[str, Any]:
+        messages: dict[str, list[Any]] = {slot.name: [] for slot in node.slots}
+        for each in sorted(gathered, key=by_emission):
+            message = self._message(node, headers, each)
+            messages[each.slot].append(message)
+        return messages
 
-    def _refused(self, headers: Envelope, kind: FailureKind, source: FailureSource) -> RefusedError:
+    def _message(self, node: PlanNode, headers: Envelope, envelope: Envelope) -> Any:  # noqa: ANN401 - a user's message
+        return self._decoded(envelope, headers, self._codecs.get((node.name, envelope.slot, envelope.type)))
+
+    def _decoded(self, envelope: Envelope, headers: Envelope, codec: MessageCodec | None) -> Any:  # noqa: ANN401 - as above
+        if codec is None:
+            raise self._refused(headers)
+        try:
+            return codec.decode(envelope.body)
+        except InvalidMessageError as error:
+            raise self._refused(headers, FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE) from error
+
+    def _refused(
+        self,
+        headers: Envelope,
+        kind: FailureKind = FailureKind.NO_ROUTE,
+        source: FailureSource = FailureSource.PLATFORM,
+    ) -> RefusedError:
         return RefusedError(Failure(kind, source, headers.node, self._group), headers)

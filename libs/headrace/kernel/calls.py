@@ -9,7 +9,7 @@ from typing import Any, cast
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from headrace.graph.options import Drop, Retry, To
+from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import PlanNode
 from headrace.kernel.journal import NodeTimeoutError
 
@@ -77,7 +77,7 @@ async def _sharing_threads(call: Call, arguments: dict[str, Any]) -> list[Any]:
 def _listed(returned: Any, *, is_series: bool) -> list[Any]:  # noqa: ANN401 - what a user's function returned
     if returned is None:
         return []
-    if isinstance(returned, (Drop, Retry, To)):  # may stand in place of a series
+    if isinstance(returned, (Drop, Retry, Suspend, To)):  # may stand in place of a series
         return [returned]
     if not is_series and not isinstance(returned, (list, tuple)):
         return [returned]

@@ -1,13 +1,19 @@
 """The `Context` that a node may ask for: what it may know of its run."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar, overload
 
 import structlog
 
 from headrace.graph.options import ContextMarker
 from headrace.kernel.events import Emitted
+from headrace.kernel.once import once
 from headrace.kernel.publisher import Publisher
+from headrace.kernel.store import RunStore
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,7 @@ class Context(ContextMarker):
     attempt: int
     deadline: float | None
     publisher: Publisher
+    store: RunStore
     loop: asyncio.AbstractEventLoop
 
     @property
@@ -46,3 +53,35 @@ class Context(ContextMarker):
         if self.publisher.is_heard:
             event = Emitted(trace_id=self.trace_id, node=self.node, group=self.group, value=value)
             self.publisher.publish_on(self.loop, event)
+
+    @overload
+    def once(self, name: str, fn: Callable[[], Any]) -> Coroutine[Any, Any, Any]: ...
+
+    @overload
+    def once(self, name: str, fn: Callable[[], Any], *, type: type[T]) -> Coroutine[Any, Any, T]: ...
+
+    def once(self, name: str, fn: Callable[[], Any], *, type: Any = Any) -> Coroutine[Any, Any, Any]:  # noqa: A002 - as msgspec calls it
+        """Await this in place of a side effect: `await ctx.once("charge", lambda: charge(card), type=Receipt)`.
+
+        The first value stays: this call, repeated after a failure, a crash or a `Suspend`, gets it without the function
+        being called. Another call of the node, for another message, has values of its own. A crash between the effect
+        and its recording repeats the effect: give it `ctx.invocation_id` as an idempotency key against that.
+
+        Args:
+            name: Of the effect, unique in the node.
+            fn: Takes nothing; a synchronous one runs in a thread. Its value must have a form in msgpack.
+            type: What to decode the value to; without it, builtins: a Struct comes back as a dict, also the first time.
+
+        Raises:
+            RuntimeError: The node is synchronous; only an `async def` can await.
+            BusError: The bus could not be asked.
+        """
+        if not self._is_on_loop():
+            raise RuntimeError(f"ctx.once needs an async node: make '{self.node}' an async def")
+        return once(self.store, self.trace_id, f"{self.node}:{self.invocation_id}:{name}", fn, type)
+
+    def _is_on_loop(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False

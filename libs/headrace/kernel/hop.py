@@ -2,63 +2,40 @@
 
 A node's outputs that stay in the group are followed at once, siblings side by side; the others become outputs of the
 hop. A node that fails is tried again by itself, later, as a scheduled output: what ran before it is not run again.
+Of a run that is abandoned meanwhile no further node is started (I8); what its hop then comes to is for nobody.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 from dishka import AsyncContainer
 from dishka.exceptions import ExitError
-from msgspec import structs
 
-from headrace.errors import Failure
 from headrace.graph.options import Retry
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel import inject
+from headrace.kernel.abandoned import AbandonedRuns
 from headrace.kernel.calls import Call, compile_call
+from headrace.kernel.clock import Clock
+from headrace.kernel.comebacks import Comebacks
 from headrace.kernel.context import Context
 from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, TerminalDropped
+from headrace.kernel.gate import Gate
 from headrace.kernel.inject import Injector
-from headrace.kernel.journal import NodeCancelledError, classify
-from headrace.kernel.outputs import Dispatch, Dispatcher, Work, envelope_of
+from headrace.kernel.journal import NodeCancelledError, as_failure, classify
+from headrace.kernel.outcome import HopFailedError, HopOutcome
+from headrace.kernel.outputs import Dispatch, Dispatcher
 from headrace.kernel.publisher import Publisher
 from headrace.kernel.retries import retry_in_s
-from headrace.ledger.values import Item, Output, Schedule, Terminal
+from headrace.kernel.store import RunStore
+from headrace.kernel.work import Work
+from headrace.ledger.values import Park, Schedule
 from headrace.wire.envelope import Envelope
 
 _MS = 1000
-_LONGEST_DELAY_MS = 10 * 365 * 86_400 * 1000  # what a bus's clock can add without overflow, and longer than any run
-
-
-class HopFailedError(Exception):
-    """A node failed for good, and with it the run."""
-
-    def __init__(self, failure: Failure, work: Work) -> None:
-        self.failure = failure
-        self.work = work
-        super().__init__(str(failure))
-
-
-@dataclass(slots=True, kw_only=True)
-class HopOutcome:
-    """What a hop came to.
-
-    Attributes:
-        outputs: For the bus, in emission order.
-        terminals: Terminal outputs, in emission order, each with its node; the first one ends the run.
-    """
-
-    outputs: list[Output] = field(default_factory=list[Output])
-    terminals: list[tuple[str, Terminal]] = field(default_factory=list[tuple[str, Terminal]])
-
-    @property
-    def terminal(self) -> Terminal | None:
-        """The run's terminal, None where the hop had none."""
-        return self.terminals[0][1] if self.terminals else None
 
 
 class Hops:
@@ -67,6 +44,9 @@ class Hops:
     Args:
         seal: Makes the frame of an envelope.
         random: Gives numbers from 0 to 1, for jitter.
+        store: Where `Context.once` remembers.
+        abandoned: Runs of which no node is started.
+        gate: Must be open when a node is called, None for none.
         shows_detail: Whether failures carry exception texts.
     """
 
@@ -77,18 +57,25 @@ class Hops:
         *,
         seal: Callable[[Envelope], bytes],
         random: Callable[[], float],
+        clock: Clock,
         publisher: Publisher,
         injector: Injector,
+        store: RunStore,
+        abandoned: AbandonedRuns,
+        gate: Gate | None,
         shows_detail: bool,
     ) -> None:
         self._plan = plan
         self._group = group
-        self._seal = seal
         self._random = random
         self._publisher = publisher
         self._injector = injector
+        self._store = store
         self._shows_detail = shows_detail
+        self.abandoned = abandoned
+        self.gate = gate
         self._dispatcher = Dispatcher(plan, group, seal)
+        self._comebacks = Comebacks(plan, group, seal, clock)
         self._calls: Mapping[str, Call] = {name: compile_call(plan.nodes[name]) for name in plan.groups[group]}
         self._injects = any(plan.nodes[name].injected for name in plan.groups[group])
 
@@ -127,7 +114,7 @@ class Hops:
     async def call(self, work: Work, request: AsyncContainer | None, state: object) -> list[Any]:
         """Call a node with its messages, context, state and injected parameters."""
         node = work.node
-        arguments = dict(work.messages)
+        arguments = {**dict.fromkeys(node.signals), **work.messages} if node.signals else dict(work.messages)
         if node.context_param is not None:
             arguments[node.context_param] = self._context(work)
         if node.keyed is not None and node.keyed.state_param is not None:
@@ -137,7 +124,7 @@ class Hops:
                 return await self._calls[node.name]({**arguments, **injected})
         return await self._calls[node.name](arguments)
 
-    async def attempt(self, work: Work, request: AsyncContainer | None, state: object) -> Dispatch | Retry:
+    async def attempt(self, work: Work, request: AsyncContainer | None, state: object) -> Dispatch:
         """Call a node and dispatch its outputs, or say how it is to be tried again.
 
         Raises:
@@ -152,7 +139,7 @@ class Hops:
             returned = await self.call(work, request, state)
             dispatch = self._dispatcher.dispatch(work, returned)
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
-            error = _as_failure(raised)
+            error = as_failure(raised)
             failure = classify(error, node=node.name, group=self._group, shows_detail=self._shows_detail)
             delay_s = retry_in_s(node.retry, error, headers.attempt, self._random)
             if self._publisher.is_heard:
@@ -162,7 +149,7 @@ class Hops:
                 )
             if delay_s is None:
                 raise HopFailedError(failure, work) from error
-            return Retry(after=delay_s)
+            return Dispatch(again=Retry(after=delay_s), has_failed=True)
         if self._publisher.is_heard:
             took_s = time.perf_counter() - started_s
             self._publisher.publish(
@@ -170,24 +157,16 @@ class Hops:
             )
         return dispatch
 
-    def again(self, work: Work, delay_s: float, *, is_failure: bool, lane: str, ticket: int) -> Schedule:
-        """Make the output that brings a call back later.
+    def again(self, work: Work, dispatch: Dispatch, lane: str, ticket: int) -> Schedule | Park:
+        """Make the output that brings a call back.
 
         Raises:
             HopFailedError: Its messages cannot be sent: on the way here, inside the group, they were never encoded.
         """
-        headers = work.headers
-        attempt = headers.attempt + 1 if is_failure else headers.attempt
         try:
-            frames = tuple(
-                self._seal(structs.replace(envelope_of(work, self._plan, slot.name), attempt=attempt))
-                for slot in work.node.slots
-            )
+            return self._comebacks.make(work, dispatch, lane, ticket)
         except Exception as error:
             raise self.failed(work, error) from error
-        group = self._plan.stream(self._group)
-        delay_ms = int(min(max(delay_s * _MS, 0), _LONGEST_DELAY_MS))
-        return Schedule(group, delay_ms, Item(frames, ticket), lane)
 
     def failed(self, work: Work, error: Exception) -> HopFailedError:
         """Make the error that ends a hop, and with it the run, at a node."""
@@ -206,6 +185,7 @@ class Hops:
             attempt=headers.attempt,
             deadline=headers.deadline_ms / _MS if headers.deadline_ms else None,
             publisher=self._publisher,
+            store=self._store,
             loop=asyncio.get_running_loop(),
         )
 
@@ -215,10 +195,12 @@ class _Hop:
 
     def __init__(self, hops: Hops, request: AsyncContainer | None, state: object, lane: str, ticket: int) -> None:
         self._hops = hops
+        self._abandoned = hops.abandoned
         self._request = request
         self._state = state
         self._lane = lane
         self._ticket = ticket
+        self._has_terminal = False
 
     async def follow(self, work: Work) -> HopOutcome:
         """Call a node, then what follows from it in this group."""
@@ -240,7 +222,8 @@ class _Hop:
 
         async def follow(position: int, work: Work) -> None:
             try:
-                outcomes[position] = await self.follow(work)
+                # apart from its siblings, so that what waits to start is cancelled in the same instant as they
+                outcomes[position] = await self._abandoned.unless_cut(work.headers.trace_id, self.follow(work))
             except HopFailedError as failure:
                 failures.append(failure)
                 group.cancel_scope.cancel()
@@ -251,34 +234,32 @@ class _Hop:
         if failures:
             raise failures[0]
         for work, sibling in zip(siblings, outcomes, strict=True):
+            if sibling is None and work.headers.trace_id in self._abandoned.runs:
+                continue
             if sibling is None:  # it cancelled its own task: a branch must not end as a silent success
                 raise self._hops.failed(work, NodeCancelledError())
             outcome.outputs.extend(sibling.outputs)
             outcome.terminals.extend(sibling.terminals)
+            outcome.failures.extend(sibling.failures)
 
     async def _step(self, work: Work, outcome: HopOutcome) -> Dispatch | None:
-        is_head = work.headers.node == work.node.name and work.node.keyed is not None
-        lane, ticket = (self._lane, self._ticket) if is_head else ("", 0)
-        result = await self._hops.attempt(work, self._request, self._state)
-        if isinstance(result, Retry):
-            outcome.outputs.append(
-                self._hops.again(work, result.after or 0.0, is_failure=True, lane=lane, ticket=ticket)
-            )
+        gate = self._hops.gate
+        if gate is not None and not gate.is_open():
+            await gate.opened()
+        if work.headers.trace_id in self._abandoned.runs:
             return None
-        if result.retry is not None:
-            delay_s = result.retry.after or 0.0
-            outcome.outputs.append(self._hops.again(work, delay_s, is_failure=False, lane=lane, ticket=ticket))
+        try:
+            dispatch = await self._hops.attempt(work, self._request, self._state)
+            if dispatch.again:
+                lane, ticket = (self._lane, self._ticket) if work.node.keyed is not None else ("", 0)
+                outcome.outputs.append(self._hops.again(work, dispatch, lane, ticket))
+                return None
+        except HopFailedError as failed:
+            if not self._has_terminal:
+                raise
+            outcome.failures.append(failed)
             return None
-        outcome.outputs.extend(result.outputs)
-        outcome.terminals.extend((work.node.name, terminal) for terminal in result.terminals)
-        return result
-
-
-def _as_failure(raised: Exception | asyncio.CancelledError) -> Exception:
-    """Tell a cancellation of this task, which goes on, from one that came out of what a node waited for."""
-    if not isinstance(raised, asyncio.CancelledError):
-        return raised
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise raised
-    return NodeCancelledError()
+        outcome.outputs.extend(dispatch.outputs)
+        outcome.terminals.extend((work.node.name, terminal) for terminal in dispatch.terminals)
+        self._has_terminal = self._has_terminal or bool(dispatch.terminals)
+        return dispatch

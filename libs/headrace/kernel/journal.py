@@ -1,6 +1,8 @@
 """Classifies what went wrong in a node into the words of `errors.FailureKind` and `errors.FailureSource`."""
 
-from headrace.errors import Failure, FailureKind, FailureSource, InvalidMessageError
+import asyncio
+
+from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError
 
 _EXTERNAL: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError, OSError)
 
@@ -17,6 +19,10 @@ class NoRouteError(Exception):
     """A node gave an output that its plan has no route for."""
 
 
+class SuspendError(Exception):
+    """A node suspended itself for a signal that nothing could resume it with, or would have blocked its key's lane."""
+
+
 class TooManyVisitsError(Exception):
     """A loop went round more often than its `max_visits`."""
 
@@ -24,7 +30,9 @@ class TooManyVisitsError(Exception):
 _TABLE: tuple[tuple[type[BaseException], FailureKind, FailureSource], ...] = (
     (NodeTimeoutError, FailureKind.TIMEOUT, FailureSource.USER_CODE),
     (NoRouteError, FailureKind.NO_ROUTE, FailureSource.USER_CODE),
+    (SuspendError, FailureKind.NO_ROUTE, FailureSource.USER_CODE),
     (InvalidMessageError, FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE),
+    (BusError, FailureKind.TRANSPORT, FailureSource.PLATFORM),
 )
 
 
@@ -37,6 +45,16 @@ def classify(error: BaseException, *, node: str, group: str, shows_detail: bool)
     kind, source = _kind_and_source(error)
     detail = str(error) if shows_detail else ""
     return Failure(kind, source, node, group, type(error).__name__, detail)
+
+
+def as_failure(raised: Exception | asyncio.CancelledError) -> Exception:
+    """Tell a cancellation of this task, which goes on, from one that came out of what a node waited for."""
+    if not isinstance(raised, asyncio.CancelledError):
+        return raised
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise raised
+    return NodeCancelledError()
 
 
 def _kind_and_source(error: BaseException) -> tuple[FailureKind, FailureSource]:

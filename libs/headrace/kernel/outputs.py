@@ -1,27 +1,20 @@
 """Decides where a node's outputs go: to nodes of the same group, to the bus, or to the run's terminal. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
-from headrace.graph.options import Drop, Retry, To
+from msgspec import structs
+
+from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import ExecutionPlan, PlanNode, Route
-from headrace.kernel.journal import NoRouteError, TooManyVisitsError
+from headrace.kernel.feeds import Feeds
+from headrace.kernel.journal import NoRouteError, SuspendError
+from headrace.kernel.scopes import child_scope, outer_scope
+from headrace.kernel.work import Work, addressed, child, opening, visiting
 from headrace.ledger.terminal import completed
-from headrace.ledger.values import Arrive, Emit, Enqueue, Output, Terminal
+from headrace.ledger.values import Arrive, Emit, Enqueue, Open, Output, Terminal
 from headrace.wire.envelope import Envelope
-
-_ID_BYTES = 8  # collisions matter only within one run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A node to call: its messages by slot, and the headers of the envelope that asks for it."""
-
-    node: PlanNode
-    headers: Envelope
-    messages: dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,15 +23,17 @@ class Dispatch:
 
     Attributes:
         local: Calls of nodes in the same group, in emission order.
-        outputs: For the bus, in emission order.
+        outputs: For the bus, in emission order, after the scopes that the call opens.
         terminals: Terminal outputs, in emission order; the first one ends the run.
-        retry: Set where the node returned `Retry(after=)`; nothing else then is.
+        again: Set where the node is to be called again; nothing else then is.
+        has_failed: Whether that is because it failed.
     """
 
     local: list[Work] = field(default_factory=list[Work])
     outputs: list[Output] = field(default_factory=list[Output])
     terminals: list[Terminal] = field(default_factory=list[Terminal])
-    retry: Retry | None = None
+    again: Retry | Suspend | None = None
+    has_failed: bool = False
 
 
 class Dispatcher:
@@ -50,29 +45,43 @@ class Dispatcher:
 
     def __init__(self, plan: ExecutionPlan, group: str, seal: Callable[[Envelope], bytes]) -> None:
         self._plan = plan
-        self._group = group
         self._seal = seal
+        self._feeds = Feeds(plan)
+        self._local: Mapping[str, PlanNode] = {
+            name: node
+            for name, node in plan.nodes.items()
+            if node.group == group and node.keyed is None and not node.is_join
+        }
+        self._joins = frozenset(name for name, node in plan.nodes.items() if node.is_join)
+        self._streams = {name: plan.stream(node.group) for name, node in plan.nodes.items()}
 
     def dispatch(self, work: Work, returned: list[Any]) -> Dispatch:
         """Decide for every output of a call.
 
         Raises:
             NoRouteError: The plan has no route for an output.
+            SuspendError: Nothing could resume the call.
             TooManyVisitsError: A loop is at its bound.
             InvalidMessageError: An output cannot be encoded.
             EnvelopeTooLargeError: An output is over the limit.
         """
-        dispatch = Dispatch()
+        dispatch, headers = Dispatch(), work.headers
+        if work.node.opens:
+            headers = structs.replace(headers, scope=child_scope(headers.scope, headers.id, work.node.name))
+            dispatch.outputs.extend(self._openings(work, headers.scope))
         for position, output in enumerate(returned):
             match output:
                 case None | Drop():
                     pass
                 case Retry():
-                    return Dispatch(retry=output)
+                    return Dispatch(again=output)
+                case Suspend():
+                    _check_suspend(work, output)
+                    return Dispatch(again=output)
                 case To(node=name, message=message):
-                    self._send(dispatch, work, position, message, (self._route_to(name, message),))
+                    self._send(dispatch, headers, position, message, (self._route_to(name, message),))
                 case _:
-                    self._follow(dispatch, work, position, output)
+                    self._follow(dispatch, work.node, headers, position, output)
         return dispatch
 
     def start(self, headers: Envelope, message: object) -> list[Output]:
@@ -81,20 +90,29 @@ class Dispatcher:
         Args:
             headers: Of the run; its target is filled in here.
         """
-        outputs: list[Output] = []
         body = self._plan.codecs[headers.type].encode(message)
+        outputs: list[Output] = []
         for route in self._plan.entry:
-            target = self._plan.nodes[route.node]
-            envelope = _addressed(headers, route, headers.type, body, target, message)
-            outputs.append(self._output(target, envelope))
+            visits = visiting(headers.visits, self._plan.nodes[route.node])
+            own = headers if visits is headers.visits else structs.replace(headers, visits=visits)
+            outputs.append(self._output(own, route, headers.type, body, message))
         return outputs
 
-    def _follow(self, dispatch: Dispatch, work: Work, position: int, output: object) -> None:
-        routes = _lookup(work.node, type(output))
+    def _openings(self, work: Work, scope: str) -> list[Output]:
+        """Open the scope that a call's outputs are in, once for each gather of it."""
+        outputs: list[Output] = []
+        for name in work.node.opens:
+            gather = self._plan.nodes[name]
+            frame = self._seal(opening(work.headers, gather))
+            outputs.append(Open(self._feeds.join(name, scope), frame, self._feeds.of(gather, work.headers.scope)))
+        return outputs
+
+    def _follow(self, dispatch: Dispatch, node: PlanNode, headers: Envelope, position: int, output: object) -> None:
+        routes = _lookup(node, type(output))
         if routes is None:
             raise NoRouteError
         if routes:
-            self._send(dispatch, work, position, output, routes)
+            self._send(dispatch, headers, position, output, routes)
         else:
             name, body = self._encoded(output)
             dispatch.terminals.append(completed(name, body))
@@ -109,36 +127,39 @@ class Dispatcher:
         raise NoRouteError
 
     def _send(
-        self,
-        dispatch: Dispatch,
-        work: Work,
-        position: int,
-        message: object,
-        routes: tuple[Route, ...],
+        self, dispatch: Dispatch, parent: Envelope, position: int, message: object, routes: tuple[Route, ...]
     ) -> None:
         body: bytes | None = None
         type_name = ""
         for route in routes:
-            target = self._plan.nodes[route.node]
-            headers = _child(work.headers, position, target)
-            if target.group == self._group and target.keyed is None and len(target.slots) == 1:
-                dispatch.local.append(Work(node=target, headers=headers, messages={route.slot: message}))
+            local = self._local.get(route.node)
+            if local is not None:
+                headers = child(parent, position, local)
+                dispatch.local.append(Work(node=local, headers=headers, messages={route.slot: message}))
                 continue
             if body is None:
                 type_name, body = self._encoded(message)
-            envelope = _addressed(headers, route, type_name, body, target, message)
-            dispatch.outputs.append(self._output(target, envelope))
+            headers = child(parent, position, self._plan.nodes[route.node])
+            dispatch.outputs.append(self._output(headers, route, type_name, body, message))
 
-    def _output(self, target: PlanNode, envelope: Envelope) -> Output:
-        group = self._plan.stream(target.group)
-        frame = self._seal(envelope)
+    def _output(self, headers: Envelope, route: Route, type_name: str, body: bytes, message: object) -> Output:
+        target, stream = self._plan.nodes[route.node], self._streams[route.node]
+        key = target.keyed.key_of(message) if target.keyed else ""
+        frame = self._seal(addressed(headers, route, type_name, body, key=key))
+        if target.name in self._joins:
+            return self._arrival(headers.scope, route, frame)
+        feeds = self._feeds.of(target, headers.scope)
         if target.keyed is not None:
-            lane = lane_of(self._plan.pipe, target.name, envelope.key)
-            return Enqueue(group, lane, frame, target.keyed.order == "ingress")
-        if len(target.slots) > 1:
-            slots = tuple(slot.name for slot in target.slots)
-            return Arrive(group, target.name, envelope.slot, slots, envelope.scope, frame)
-        return Emit(group, frame)
+            lane = lane_of(self._plan.pipe, target.name, key)
+            return Enqueue(stream, lane, frame, target.keyed.order == "ingress", feeds)
+        return Emit(stream, frame, feeds)
+
+    def _arrival(self, scope: str, route: Route, frame: bytes) -> Arrive:
+        join = self._feeds.join(route.node, scope)
+        around = outer_scope(scope, 1 if join.gathers else 0)
+        if around is None:  # nothing opened the run's own scope, so nothing gathers there
+            raise NoRouteError
+        return Arrive(join, route.slot, frame, self._feeds.of(self._plan.nodes[route.node], around))
 
     def _encoded(self, message: object) -> tuple[str, bytes]:
         for message_type in type(message).__mro__:
@@ -146,14 +167,6 @@ class Dispatcher:
             if name is not None:
                 return name, self._plan.codecs[name].encode(message)
         raise NoRouteError
-
-
-def envelope_of(work: Work, plan: ExecutionPlan, slot: str) -> Envelope:
-    """Give the envelope that would have brought one message of a call."""
-    message = work.messages[slot]
-    name = next(plan.type_names[kind] for kind in type(message).__mro__ if kind in plan.type_names)
-    body = plan.codecs[name].encode(message)
-    return _addressed(work.headers, Route(node=work.node.name, slot=slot), name, body, work.node, message)
 
 
 def lane_of(pipe: str, node: str, key: str) -> str:
@@ -166,6 +179,8 @@ def tickets_of(plan: ExecutionPlan, headers: Envelope) -> tuple[tuple[str, str],
 
     A run may have been started by another version of the plan: lanes of nodes that are not in this one are left out.
     """
+    if not headers.tickets:
+        return ()
     named = ((lane, plan.nodes.get(lane.partition(".")[2].partition(".")[0])) for lane in headers.tickets)
     return tuple((lane, plan.stream(node.group)) for lane, node in named if node is not None)
 
@@ -177,58 +192,13 @@ def _lookup(node: PlanNode, message_type: type[Any]) -> tuple[Route, ...] | None
     return next((node.routes[base] for base in message_type.__mro__ if base in node.routes), None)
 
 
-def _child(parent: Envelope, position: int, target: PlanNode) -> Envelope:
-    """Make the headers of an output; the same again where the hop is repeated."""
-    visits = parent.visits
-    if target.max_visits is not None:
-        count = visits.get(target.name, 0) + 1
-        if count > target.max_visits:
-            raise TooManyVisitsError
-        visits = {**visits, target.name: count}
-    name = f"{parent.id}/{parent.node}/{position}/{target.name}".encode()
-    return Envelope(
-        id=blake2b(name, digest_size=_ID_BYTES).hexdigest(),
-        trace_id=parent.trace_id,
-        pipe=parent.pipe,
-        node=target.name,
-        slot="",
-        type="",
-        body=b"",
-        plan=parent.plan,
-        deadline_ms=parent.deadline_ms,
-        scope=parent.scope,
-        lineage=(*parent.lineage, position),
-        tickets=parent.tickets,
-        visits=visits,
-        origin_run_id=parent.origin_run_id,
-        traceparent=parent.traceparent,
-    )
-
-
-def _addressed(
-    headers: Envelope,
-    route: Route,
-    type_name: str,
-    body: bytes,
-    target: PlanNode,
-    message: object,
-) -> Envelope:
-    return Envelope(
-        id=headers.id,
-        trace_id=headers.trace_id,
-        pipe=headers.pipe,
-        node=route.node,
-        slot=route.slot,
-        type=type_name,
-        body=body,
-        plan=headers.plan,
-        deadline_ms=headers.deadline_ms,
-        attempt=headers.attempt,
-        scope=headers.scope,
-        lineage=headers.lineage,
-        tickets=headers.tickets,
-        key=target.keyed.key_of(message) if target.keyed else "",
-        visits=headers.visits,
-        origin_run_id=headers.origin_run_id,
-        traceparent=headers.traceparent,
-    )
+def _check_suspend(work: Work, suspend: Suspend) -> None:
+    until, node = suspend.until, work.node
+    if not isinstance(until, str):
+        return
+    if until not in node.signals:
+        raise SuspendError(f"node '{node.name}' takes no signal '{until}'; give it a parameter {until}: Signal[...]")
+    if until in work.messages:  # a run has each signal once, so the call would come back at once, for ever
+        raise SuspendError(f"node '{node.name}' waits for the signal '{until}', which it has had")
+    if node.keyed is not None:
+        raise SuspendError(f"node '{node.name}' is keyed: to wait for the signal '{until}' would block its lane")

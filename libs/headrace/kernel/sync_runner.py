@@ -6,10 +6,12 @@ from types import TracebackType
 from typing import Self
 
 from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.clock import Clock
 from headrace.kernel.events import Observer
 from headrace.kernel.inject import Injector
 from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.runner import AsyncRunner
+from headrace.kernel.store import RunStore
 from headrace.ledger.values import Commit, Delivery
 from headrace.wire.envelope import Framing
 
@@ -21,16 +23,27 @@ class SyncRunner:
 
     Args:
         framing: Opens and seals frames.
+        store: As `AsyncRunner`'s; it is awaited in this runner's own event loop.
         observers: Told of kernel events, after the pipe's own.
+        clock: Deadlines go by it.
     """
 
     def __init__(
-        self, plan: ExecutionPlan, group: str, *, framing: Framing, observers: tuple[Observer, ...] = ()
+        self,
+        plan: ExecutionPlan,
+        group: str,
+        *,
+        framing: Framing,
+        store: RunStore,
+        observers: tuple[Observer, ...] = (),
+        clock: Clock | None = None,
     ) -> None:
         self._plan = plan
         self._group = group
         self._framing = framing
+        self._store = store
         self._observers = observers
+        self._clock = clock
         self._loop = asyncio.Runner()
         self._life = lifecycle(plan)
         self._runner: AsyncRunner | None = None
@@ -42,7 +55,13 @@ class SyncRunner:
             self._loop.close()
             raise
         self._runner = AsyncRunner(
-            self._plan, self._group, injector=injector, framing=self._framing, observers=self._observers
+            self._plan,
+            self._group,
+            injector=injector,
+            framing=self._framing,
+            store=self._store,
+            observers=self._observers,
+            clock=self._clock,
         )
         return self
 

@@ -14,7 +14,8 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True):
         trace_id: Its run; empty where the item could not be decoded.
         attempt: Which call of the node failed for good.
         deliveries: Times the item had been handed to a worker.
-        at_ms: Unix time in milliseconds.
+        first_ms: When it first failed, in Unix milliseconds; `at_ms` where that was the only time.
+        at_ms: When it was given up on, in Unix milliseconds.
         plan: The plan version of the worker that gave up.
     """
 
@@ -24,6 +25,7 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True):
     trace_id: str
     attempt: int
     deliveries: int
+    first_ms: int
     at_ms: int
     plan: str
 

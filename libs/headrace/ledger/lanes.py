@@ -1,6 +1,6 @@
 """Lanes: envelopes of one key run one at a time, in ticket order. Pure; called only by `headrace.ledger.algebra`."""
 
-from headrace.ledger.state import Append, Effect, Lane, Ledger
+from headrace.ledger.state import Append, Effect, Idle, Lane, Ledger
 from headrace.ledger.values import Entry, Item
 
 
@@ -32,6 +32,13 @@ def give_back(ledger: Ledger, lane_id: str, ticket: int, effects: list[Effect]) 
         pump(ledger, lane_id, effects)
 
 
+def forget(ledger: Ledger, idle: Idle) -> None:
+    """Forget a lane that has had nothing to do since."""
+    lane = ledger.lanes.get(idle.lane)
+    if lane is not None and lane.last_ticket == idle.last_ticket and not lane.tickets:
+        del ledger.lanes[idle.lane]
+
+
 def pump(ledger: Ledger, lane_id: str, effects: list[Effect], limit: int = 0) -> None:
     """Hand out the lane's head, and what stands ready right behind it, as one entry; or forget an empty lane.
 
@@ -41,6 +48,8 @@ def pump(ledger: Ledger, lane_id: str, effects: list[Effect], limit: int = 0) ->
     if not lane.tickets:
         if lane.state is None:
             del ledger.lanes[lane_id]
+        elif lane.state_ttl_ms:
+            effects.append(Idle(lane_id, lane.last_ticket, lane.state_ttl_ms))
         return
     items: list[Item] = []
     for ticket in lane.tickets:

@@ -2,14 +2,23 @@
 
 from dataclasses import dataclass, field
 
-from headrace.ledger.values import Entry, Item, RunState, Schedule, Terminal
+from headrace.ledger.values import Alarm, Entry, Item, RunState, Schedule, Terminal
 
 
 @dataclass(slots=True, kw_only=True)
-class Join:
-    """A join of a run: the arrivals that wait, by slot; None once it has fired."""
+class Arrivals:
+    """What has come to a join.
 
-    waiting: dict[str, bytes] | None = field(default_factory=dict[str, bytes])
+    Attributes:
+        opening: Of a gather, the frame that its scope was opened with.
+        by_slot: The messages that wait, by slot; of a gather none.
+        gathered: Of a gather, the messages in order of arrival; once it has fired they are its item's stash.
+    """
+
+    opening: bytes = b""
+    by_slot: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    gathered: list[bytes] = field(default_factory=list[bytes])
+    has_fired: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,9 +27,13 @@ class Run:
 
     Attributes:
         in_flight: Entries in streams + scheduled + parked + waiting at joins (I7).
-        waiting: Of these, how many wait at joins.
-        joins: By node and scope.
+        waiting: Of these, how many wait at joins; an opened gather is one of them.
+        joins: By name.
+        feeders: By slot of a join, how much of the run's work may yet lead to a message for it; never 0.
         tickets: By lane, the ticket taken at ingress and not used yet.
+        signals: Those that have come, by name.
+        parked: By signal, what waits for it, each with its group.
+        memory: What its nodes want to remember, by name.
     """
 
     pipe: str
@@ -30,8 +43,17 @@ class Run:
     terminal: Terminal | None = None
     in_flight: int = 0
     waiting: int = 0
-    joins: dict[tuple[str, str], Join] = field(default_factory=dict[tuple[str, str], Join])
+    joins: dict[str, Arrivals] = field(default_factory=dict[str, Arrivals])
+    feeders: dict[str, int] = field(default_factory=dict[str, int])
     tickets: dict[str, int] = field(default_factory=dict[str, int])
+    signals: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    parked: dict[str, list[tuple[str, Item]]] = field(default_factory=dict[str, list[tuple[str, Item]]])
+    memory: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    @property
+    def suspended(self) -> int:
+        """How much waits for signals."""
+        return sum(map(len, self.parked.values()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +66,7 @@ class Lane:
         tickets: Those not settled, ascending: insertion order is ticket order. What is in the stream is among them.
         parked: The items that are here, by ticket.
         state: As its last commit saved it; None before the first.
+        state_ttl_ms: Milliseconds that the state is kept when the lane has nothing to do; 0 for ever.
     """
 
     group: str
@@ -51,6 +74,7 @@ class Lane:
     tickets: dict[int, None] = field(default_factory=dict[int, None])
     parked: dict[int, Item] = field(default_factory=dict[int, Item])
     state: bytes | None = None
+    state_ttl_ms: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,10 +100,12 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """Effect: keep an item until it is due, `schedule.delay_ms` from now."""
+    """Effect: keep an item or an alarm in its group's schedule until it is due, `delay_ms` from now."""
 
     trace_id: str
-    schedule: Schedule
+    group: str
+    delay_ms: int
+    what: Schedule | Alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +130,27 @@ class Drained:
     trace_id: str
 
 
-Effect = Append | Scheduled | DeadLettered | Ended | Drained
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Effect: tell listeners of a run that ended other than completed while work of it was under way."""
+
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Effect: the last work of an abandoned run is gone, so that nobody needs to know of it any more."""
+
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Effect: a lane has nothing to do; forget it after a time, unless it has given out another ticket."""
+
+    lane: str
+    last_ticket: int
+    delay_ms: int
+
+
+Effect = Append | Scheduled | DeadLettered | Ended | Drained | Abandoned | Cleared | Idle

@@ -1,5 +1,7 @@
 """Terminal blobs: how a result or a failure stands in a run's record and in its terminal event. Pure."""
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import Struct
 
@@ -43,8 +45,29 @@ def cancelled() -> Terminal:
     return ended(RunState.CANCELLED, Failure(FailureKind.CANCELLED, FailureSource.USER_CODE))
 
 
+@lru_cache(maxsize=4096)
+def starved(node: str, group: str) -> Terminal:
+    """Make the terminal of a run of which a join can no longer be fed.
+
+    Args:
+        group: The join's stream.
+    """
+    failure = Failure(FailureKind.JOIN_STARVED, FailureSource.USER_CODE, node, group.partition(".")[2])
+    return ended(RunState.FAILED, failure)
+
+
+@lru_cache(maxsize=4096)
+def timed_out(node: str, group: str) -> Terminal:
+    """Make the terminal of a run of which a join has waited too long; `group` as above."""
+    failure = Failure(FailureKind.BARRIER_TIMEOUT, FailureSource.USER_CODE, node, group.partition(".")[2])
+    return ended(RunState.FAILED, failure)
+
+
 STARVED = ended(RunState.FAILED, Failure(FailureKind.JOIN_STARVED, FailureSource.USER_CODE))
-"""The terminal of a run whose joins can no longer be fed."""
+"""The terminal of a run in which all that is left waits at joins, which one version of a plan does not let happen."""
+
+EXPIRED = ended(RunState.EXPIRED, Failure(FailureKind.DEADLINE, FailureSource.USER_CODE))
+"""The terminal of a run whose deadline passed while nothing of it was running."""
 
 _ERRORS: dict[RunState, type[RunError]] = {
     RunState.FAILED: RunFailedError,

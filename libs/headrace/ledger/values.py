@@ -36,12 +36,15 @@ class Item(Struct, frozen=True):
     """One piece of work in a stream entry.
 
     Attributes:
-        frames: The message's frame; for a joined item one frame a slot, in the join's order of slots.
+        frames: The message's frame; for a joined item a frame a slot, in the join's order of slots, without those of
+            optional slots that nothing came for. For a gathered item the frame that its scope was opened with.
         ticket: Its place in its lane; 0 where the entry is of no lane.
+        stash: For a gathered item, the name of the join whose gathered frames wait in the run's stash; else empty.
     """
 
     frames: tuple[bytes, ...]
     ticket: int = 0
+    stash: str = ""
 
 
 class Entry(Struct, frozen=True):
@@ -72,31 +75,87 @@ class Delivery(Struct, frozen=True):
     entry: Entry
 
 
-class Emit(Struct, frozen=True):
-    """Output: append to a group's stream."""
+class Join(Struct, frozen=True):
+    """Where messages of several branches meet: a join or gather node within one scope of a run. It fires once.
 
-    group: str
-    frame: bytes
-
-
-class Arrive(Struct, frozen=True):
-    """Output: an arrival at an ALL join; the one that completes it appends the joined item to the group's stream.
+    A join fires when every slot has its message, or can no longer get one and is optional. A gather fires when nothing
+    under way can lead to another message for it. A join that waits for a slot which can no longer be fed is starved.
 
     Attributes:
-        slot: The join's parameter that this message is for.
-        slots: All of them, in order; the same for every arrival at this join.
-        scope: The scope in which the join gathers.
+        group: Whose stream its item goes to.
+        scope: The scope whose messages meet.
+        slots: All its slots, in order; the same for every arrival.
+        optional: Slots that it fires without, once they can no longer be fed.
+        gathers: A gather: any number of messages come to its slots, and its output leaves the scope.
+        timeout_ms: Milliseconds from its first arrival, or from the opening of its scope, after which it no longer
+            waits: it fires where just optional slots are empty, and fails its run otherwise; 0 for no bound.
     """
 
     group: str
     node: str
-    slot: str
-    slots: tuple[str, ...]
     scope: str
+    slots: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    gathers: bool = False
+    timeout_ms: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its name within the run."""
+        return f"{self.scope}:{self.node}"
+
+
+class Feed(Struct, frozen=True):
+    """A slot that a piece of work may yet lead to a message for; the bus counts such work for each slot."""
+
+    join: Join
+    slot: str
+
+    @property
+    def name(self) -> str:
+        """Its name within the run."""
+        return f"{self.join.name}:{self.slot}"
+
+
+class Emit(Struct, frozen=True, tag=True):
+    """Output: append to a group's stream.
+
+    Attributes:
+        feeds: What it may lead to; every output has them.
+    """
+
+    group: str
     frame: bytes
+    feeds: tuple[Feed, ...] = ()
 
 
-class Enqueue(Struct, frozen=True):
+class Arrive(Struct, frozen=True, tag=True):
+    """Output: a message for a slot of a join. A second one for a slot, or one after the join has fired, is absorbed.
+
+    Attributes:
+        feeds: What the join's own item may lead to.
+    """
+
+    join: Join
+    slot: str
+    frame: bytes
+    feeds: tuple[Feed, ...] = ()
+
+
+class Open(Struct, frozen=True, tag=True):
+    """Output: a child scope with a gather in it; before the outputs that are in that scope.
+
+    Attributes:
+        frame: Stands first in the gathered item, which also comes where nothing was gathered.
+        feeds: What the gathered item may lead to.
+    """
+
+    join: Join
+    frame: bytes
+    feeds: tuple[Feed, ...] = ()
+
+
+class Enqueue(Struct, frozen=True, tag=True):
     """Output: a place in a lane.
 
     Attributes:
@@ -107,9 +166,10 @@ class Enqueue(Struct, frozen=True):
     lane: str
     frame: bytes
     by_ingress: bool
+    feeds: tuple[Feed, ...] = ()
 
 
-class Schedule(Struct, frozen=True):
+class Schedule(Struct, frozen=True, tag=True):
     """Output: the same item again, due later; an item of a lane keeps its place there.
 
     Attributes:
@@ -121,9 +181,28 @@ class Schedule(Struct, frozen=True):
     delay_ms: int
     item: Item
     lane: str = ""
+    feeds: tuple[Feed, ...] = ()
 
 
-Output = Emit | Arrive | Enqueue | Schedule
+class Alarm(Struct, frozen=True, tag=True):
+    """The end of a join's patience: kept like a scheduled item, though it is none and no run counts it."""
+
+    join: Join
+
+
+class Park(Struct, frozen=True, tag=True):
+    """Output: the same item again when a signal comes to the run; at once where it has come already.
+
+    The signal's frame is then the last of the item's frames.
+    """
+
+    group: str
+    signal: str
+    item: Item
+    feeds: tuple[Feed, ...] = ()
+
+
+Output = Emit | Arrive | Open | Enqueue | Schedule | Park
 
 
 class Terminal(Struct, frozen=True):
@@ -142,12 +221,15 @@ class Settled(Struct, frozen=True):
     """How one item of a delivery ended.
 
     Attributes:
-        trace_id: The item's run; empty for an entry that could not be decoded, which then only becomes a dead letter.
+        trace_id: The item's run; empty where an entry that cannot be decoded does not tell it. A dead letter is kept
+            also where the run is unknown.
         ticket: As the item's.
-        outputs: In emission order; empty where `dead` is given.
+        outputs: In emission order; none where the terminal is not that of a completed run.
         terminal: Ends the run, unless it has ended already.
-        dead: A dead letter for the group, encoded; None for none.
+        dead: A dead letter for the group, encoded; None for none. The run may have completed: another branch failed.
         tickets: Lanes in which the run took tickets at ingress, each with the group it feeds.
+        feeds: What the item might have led to, as its output said when it was recorded.
+        stash: As the item's; it is deleted, unless an output brings the item back.
     """
 
     trace_id: str
@@ -156,6 +238,8 @@ class Settled(Struct, frozen=True):
     terminal: Terminal | None = None
     dead: bytes | None = None
     tickets: tuple[tuple[str, str], ...] = ()
+    feeds: tuple[Feed, ...] = ()
+    stash: str = ""
 
 
 class Commit(Struct, frozen=True):
@@ -167,6 +251,7 @@ class Commit(Struct, frozen=True):
         lane: The entry's lane, empty for none.
         state: The lane's new state; None leaves it as it is.
         limit: The most items that the lane hands out next, 0 for the bus's own limit.
+        state_ttl_ms: With `state`: milliseconds that it is kept when the lane has nothing to do; 0 for ever.
     """
 
     partition: int
@@ -176,6 +261,7 @@ class Commit(Struct, frozen=True):
     lane: str = ""
     state: bytes | None = None
     limit: int = 0
+    state_ttl_ms: int = 0
 
 
 class Submission(Struct, frozen=True):
@@ -185,6 +271,7 @@ class Submission(Struct, frozen=True):
         outputs: Where the entry message goes.
         tickets: Lanes to take a ticket in, each with the group it feeds.
         inbox: Who waits for the terminal event, empty for nobody.
+        timeout_ms: Milliseconds from the submission, by the bus's clock, after which the run expires; 0 for never.
     """
 
     trace_id: str
@@ -193,6 +280,7 @@ class Submission(Struct, frozen=True):
     outputs: tuple[Output, ...]
     tickets: tuple[tuple[str, str], ...] = ()
     inbox: str = ""
+    timeout_ms: int = 0
 
 
 class RunView(Struct, frozen=True):
@@ -200,7 +288,8 @@ class RunView(Struct, frozen=True):
 
     Attributes:
         terminal: None while it is open.
-        in_flight: Entries in streams, scheduled, parked in lanes and waiting at joins.
+        in_flight: Entries in streams, scheduled, parked in lanes or for a signal, and waiting at joins.
+        waiting: Of these, those that wait at joins.
         created_ms: Unix time in milliseconds.
     """
 
@@ -209,6 +298,7 @@ class RunView(Struct, frozen=True):
     plan: str
     terminal: Terminal | None
     in_flight: int
+    waiting: int
     created_ms: int
 
 
@@ -219,3 +309,16 @@ class TerminalEvent(Struct, frozen=True):
     terminal: Terminal
     partition: int = 0
     id: str = ""
+
+
+class Letter(Struct, frozen=True):
+    """A dead letter where it lies.
+
+    Attributes:
+        id: Its place among the group's dead letters.
+        blob: As `headrace.ledger.dead_letter` encodes it.
+    """
+
+    partition: int
+    id: str
+    blob: bytes

@@ -6,19 +6,22 @@ A process has one inbox on the bus; the reply coordinator puts the terminal even
 import asyncio
 import math
 from collections import Counter, OrderedDict
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
 from headrace.bus.protocol import Bus
 from headrace.errors import BusError, UnknownRunError, WaitTimeoutError
-from headrace.ledger.values import Terminal, TerminalEvent
+from headrace.ledger.values import RunView, Terminal, TerminalEvent
+from headrace.reply.long_waits import LongWaits
 
 _log = structlog.get_logger("headrace.reply")
 _READ_WAIT_S = 0.5  # bounds how long a stop waits for the read under way
 _READ_LIMIT = 512
 _RETRY_S = 0.2  # between reads while the bus is away
+_LOOK_EVERY_S = 5.0
+_LOOK_LIMIT = 256  # runs asked for in one look: some 50 ms of round trips
 _REMEMBERED = 4096  # answered trace_ids, by which a duplicate is told from a late reply, and both from one caught up
 
 
@@ -27,21 +30,25 @@ class Waiters:
 
     Args:
         inbox: This process's name on the bus, unique among live processes.
+        look_every_s: Seconds between looks whether runs that are waited for are still there.
 
     Attributes:
-        counts: `replied`, `duplicate_terminal`, `late_reply_drop`, `timed_out`.
+        counts: `replied`, `duplicate_terminal`, `late_reply_drop`, `timed_out`, `run_lost`.
         read_s: Loop time of the last completed read of the inbox.
         turn_s: Loop time of the last turn of the reader, whose read may have failed: when it stops moving, the reader
             is dead, while `read_s` stops with the bus, too.
     """
 
-    def __init__(self, bus: Bus, inbox: str) -> None:
+    def __init__(self, bus: Bus, inbox: str, *, look_every_s: float = _LOOK_EVERY_S) -> None:
         self._bus = bus
+        self._look_every_s = look_every_s
         self.inbox = inbox
         self.counts: Counter[str] = Counter()
         self.read_s = 0.0
         self.turn_s = 0.0
         self._waiting: dict[str, set[asyncio.Future[Terminal]]] = {}
+        self._starting: set[str] = set()
+        self._long = LongWaits(look_every_s, _LOOK_LIMIT)
         self._stopping = asyncio.Event()
         self._is_over = False
         self._until_s = math.inf
@@ -55,19 +62,10 @@ class Waiters:
     async def run(self) -> None:
         """Read the inbox until `stop`; waits still under way are then cancelled, and those that come later at once."""
         self.read_s = asyncio.get_running_loop().time()
-        is_behind = False
         try:
-            while not self._stopping.is_set():
-                self.turn_s = asyncio.get_running_loop().time()
-                try:
-                    await self._read(0.0 if is_behind else _READ_WAIT_S)
-                    if is_behind:
-                        await self._catch_up()
-                    is_behind = False
-                except BusError as error:
-                    _log.warning("inbox_unreadable", code=error.code)
-                    is_behind = True
-                    await asyncio.sleep(_RETRY_S)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_all(), name="look")
+                await self._read_all()
         finally:
             self._is_over = True
             for futures in self._waiting.values():
@@ -106,6 +104,16 @@ class Waiters:
         if not futures:
             self._waiting.pop(trace_id, None)
 
+    @contextmanager
+    def starting(self, trace_ids: Iterable[str]) -> Generator[None]:
+        """Say that runs are being started: as long as that takes, it is no loss that the bus does not know them."""
+        started = frozenset(trace_ids)
+        self._starting |= started
+        try:
+            yield
+        finally:
+            self._starting -= started
+
     async def wait(self, trace_id: str, timeout_s: float) -> Terminal:
         """Wait for a run that was started elsewhere, or whose first wait ran out.
 
@@ -123,6 +131,7 @@ class Waiters:
         """Wait for an expected event; when the wait runs out or is cancelled, the bus is told that nobody waits.
 
         Raises:
+            UnknownRunError: The run is known no longer.
             WaitTimeoutError: The wait ran out; the run goes on.
         """
         clock = asyncio.get_running_loop().time
@@ -149,6 +158,20 @@ class Waiters:
             if not limit.expired():
                 limit.reschedule(min(limit.when() or math.inf, self._until_s))
 
+    async def _read_all(self) -> None:
+        is_behind = False
+        while not self._stopping.is_set():
+            self.turn_s = asyncio.get_running_loop().time()
+            try:
+                await self._read(0.0 if is_behind else _READ_WAIT_S)
+                if is_behind:
+                    await self._catch_up()
+                is_behind = False
+            except BusError as error:
+                _log.warning("inbox_unreadable", code=error.code)
+                is_behind = True
+                await asyncio.sleep(_RETRY_S)
+
     async def _read(self, wait_s: float) -> None:
         events = await self._bus.read_inbox(self.inbox, limit=_READ_LIMIT, wait_s=wait_s)
         self.read_s = asyncio.get_running_loop().time()
@@ -160,9 +183,49 @@ class Waiters:
         for trace_id in list(self._waiting):
             view = await self._bus.watch(trace_id, self.inbox)
             self.turn_s = asyncio.get_running_loop().time()
-            if view is not None and view.terminal is not None and trace_id in self._waiting:
-                self._resolve(TerminalEvent(trace_id, view.terminal))
-                self._answered[trace_id] = True
+            self._take(view)
+
+    async def _look_all(self) -> None:
+        """Look now and then until `stop` whether runs that are waited for long are still there."""
+        while not await self._is_stopping_within(self._look_every_s):
+            try:
+                while await self._finds_one_lost():  # where one is gone others may be, so more are asked for
+                    pass
+            except BusError as error:
+                _log.warning("runs_unknown", code=error.code)
+
+    async def _finds_one_lost(self) -> bool:
+        """Ask for some runs: of one that went with its server's memory no event tells, and its waiter would wait on."""
+        is_any_lost = False
+        for trace_id in self._long.due(self._waiting.keys() - self._starting, asyncio.get_running_loop().time()):
+            if self._stopping.is_set():
+                return False
+            view = await self._bus.view(trace_id)
+            self._take(view)
+            if view is None:
+                is_any_lost = True
+                self._lose(trace_id)
+        return is_any_lost
+
+    async def _is_stopping_within(self, pause_s: float) -> bool:
+        try:
+            async with asyncio.timeout(pause_s):
+                return await self._stopping.wait()
+        except TimeoutError:
+            return False
+
+    def _take(self, view: RunView | None) -> None:
+        """Take an answer from a run's record, ahead of its event."""
+        if view is not None and view.terminal is not None and view.trace_id in self._waiting:
+            self._resolve(TerminalEvent(view.trace_id, view.terminal))
+            self._answered[view.trace_id] = True
+
+    def _lose(self, trace_id: str) -> None:
+        for future in self._waiting.pop(trace_id, ()):
+            self.counts["run_lost"] += 1
+            if not future.done():
+                future.set_exception(UnknownRunError(trace_id))
+                future.exception()  # whoever waits is told; that nobody asks any more is no error
 
     async def _leave(self, trace_id: str, future: asyncio.Future[Terminal]) -> None:
         if self._waiting.get(trace_id, set()) - {future}:

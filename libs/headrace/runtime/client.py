@@ -11,21 +11,24 @@ from headrace.bus.protocol import Bus
 from headrace.errors import (
     BusFullError,
     BusUnavailableError,
-    EnvelopeError,
     EnvelopeTooLargeError,
     Failure,
     FailureKind,
     FailureSource,
     InvalidMessageError,
+    UnknownRunError,
 )
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock
-from headrace.ledger.terminal import ended, raise_unless_completed
-from headrace.ledger.values import RunState, RunView, Submission, Terminal
+from headrace.ledger.terminal import cancelled, ended
+from headrace.ledger.values import Letter, RunState, RunView, Submission, Terminal
 from headrace.reply.waiters import Waiters
+from headrace.runtime.redrive import Redrive
+from headrace.runtime.results import Results
+from headrace.runtime.sent_signals import seal_signal
 from headrace.runtime.submissions import PLAIN, Options, Submissions
-from headrace.wire.codec import MessageCodec
 from headrace.wire.envelope import Framing
+from headrace.wire.trace import is_trace_id
 
 _RETRY_S = 0.2  # between tries while the bus is away
 DEFAULT_TIMEOUT_S = 30.0
@@ -56,7 +59,10 @@ class Client:
         self.plan = plan
         self._bus = bus
         self._waiters = waiters
+        self._framing = framing
         self._submissions = Submissions(plan, framing, partitions=partitions, clock=clock)
+        self._redrive = Redrive(plan, framing)
+        self._results = Results(plan)
 
     async def run(self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = PLAIN) -> Any:  # noqa: ANN401 - the result's type is the pipe's
         """Start a run and wait for its result.
@@ -70,6 +76,7 @@ class Client:
         Raises:
             RunFailedError, RunCancelledError, RunExpiredError: The run ended otherwise.
             WaitTimeoutError: The wait ran out.
+            UnknownRunError: The bus lost the run while it was waited for.
             BusUnavailableError: The bus is away.
         """
         trace, terminal = await self.ask(message, timeout_s=timeout_s, options=options)
@@ -81,7 +88,8 @@ class Client:
         """Start a run and wait for its terminal; gives its trace_id too. Raises as `run`, but for how the run ended."""
         submission = self._submissions.make(message, options, self._waiters.inbox)
         async with self._waiters.expect(submission.trace_id) as future:
-            await self._bus.submit([submission])
+            with self._waiters.starting([submission.trace_id]):
+                await self._bus.submit([submission])
             return submission.trace_id, await self._waiters.result(submission.trace_id, future, timeout_s)
 
     async def submit(self, message: object, options: Options = PLAIN) -> str:
@@ -118,7 +126,8 @@ class Client:
             for one in prepared
         ]
         try:
-            await self._submit(submissions, patience_s)
+            with self._waiters.starting(one.trace_id for one in submissions):
+                await self._submit(submissions, patience_s)
         except BaseException:
             self.leave(expected)
             raise
@@ -142,22 +151,70 @@ class Client:
         """Look a run up; None where it is unknown or forgotten."""
         return await self._bus.view(trace_id)
 
+    async def cancel(self, trace_id: str) -> bool:
+        """End a run; once this has answered, no further node of it starts (I8).
+
+        Returns:
+            Whether this ended it; False where it had ended.
+
+        Raises:
+            UnknownRunError: No run has this trace_id.
+        """
+        _require_trace_id(trace_id)
+        if await self._bus.end(trace_id, cancelled()):
+            return True
+        await self._require_known(trace_id)
+        return False
+
+    async def signal(self, trace_id: str, name: str, message: object) -> bool:
+        """Give a run a signal: what it has suspended until then goes on, now and whenever it comes to that later.
+
+        Returns:
+            Whether it was taken; False where the run has ended, or had this signal already: the first one stays.
+
+        Raises:
+            UnknownSignalError: No node of the pipe waits for a signal of this name.
+            InvalidMessageError: The message does not fit the signal's type.
+            UnknownRunError: No run has this trace_id.
+        """
+        _require_trace_id(trace_id)
+        sent = seal_signal(self.plan, self._framing, trace_id, name, message)
+        if await self._bus.signal(trace_id, name, sent.frame, sent.groups):
+            return True
+        await self._require_known(trace_id)
+        return False
+
+    async def redrive(self, group: str, letter: Letter) -> str | None:
+        """Start the run that does the work of a dead letter again, and take the letter out, as one step.
+
+        Args:
+            group: Where the letter lies, as the plan names it.
+
+        Returns:
+            The new run's trace_id; None where the letter was gone.
+
+        Raises:
+            NotRedrivableError: The letter does not hold what a run could start from.
+        """
+        stream = self.plan.stream(group)
+        submission = self._redrive.make(stream, letter)
+        return submission.trace_id if await self._bus.redrive(stream, letter, submission) else None
+
     def result(self, trace_id: str, terminal: Terminal) -> Any:  # noqa: ANN401 - the result's type is the pipe's
         """Decode a run's result; None for an empty one. Raises as `run`, for how the run ended.
 
         Raises:
             EnvelopeError: The result is of a type that this process's plan does not have.
         """
-        result = raise_unless_completed(trace_id, terminal)
-        return self._codec(result.type).decode(result.body) if result.type else None
+        return self._results.message(trace_id, terminal)
 
     def result_json(self, trace_id: str, terminal: Terminal) -> bytes | None:
         """Give a run's result as JSON; else as `result`."""
-        result = raise_unless_completed(trace_id, terminal)
-        if not result.type:
-            return None
-        codec = self._codec(result.type)
-        return codec.to_json(codec.decode(result.body))
+        return self._results.json(trace_id, terminal)
+
+    async def _require_known(self, trace_id: str) -> None:
+        if await self._bus.view(trace_id) is None:
+            raise UnknownRunError(trace_id)
 
     async def _submit(self, submissions: list[Submission], patience_s: float) -> None:
         give_up_s = asyncio.get_running_loop().time() + patience_s
@@ -171,12 +228,6 @@ class Client:
             else:
                 return
 
-    def _codec(self, type_name: str) -> MessageCodec:
-        codec = self.plan.codecs.get(type_name)
-        if codec is None:
-            raise EnvelopeError(f"the result is of type '{type_name}', which this plan of '{self.plan.pipe}' has not")
-        return codec
-
     def _prepared(self, message: object, options: Options) -> Submission | Terminal:
         if isinstance(message, Terminal):
             return message
@@ -189,6 +240,11 @@ class Client:
 def unreadable(why: str) -> Terminal:
     """Make the terminal that stands for a message which could not be read or sent."""
     return ended(RunState.FAILED, Failure(FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, detail=why))
+
+
+def _require_trace_id(text: str) -> None:
+    if not is_trace_id(text):
+        raise UnknownRunError(text)
 
 
 def _known(terminal: Terminal) -> asyncio.Future[Terminal]:

@@ -4,28 +4,31 @@ A service opens one of them; the memory profile opens all of them in one event l
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
 from headrace.graph.plan import ExecutionPlan
-from headrace.kernel.clock import random_bytes
+from headrace.kernel.clock import BusClock, Clock, random_bytes
 from headrace.kernel.events import Observer
 from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.runner import AsyncRunner
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
+from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
 from headrace.runtime.consumer import Consumer, ConsumerOptions
+from headrace.runtime.listener import Listener
+from headrace.runtime.watchdog import Watchdog
 from headrace.wire.envelope import Framing
 
 _NAME_BYTES = 4
 
 
 @asynccontextmanager
-async def consuming(
+async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four by name
     plan: ExecutionPlan,
     bus: Bus,
     framing: Framing,
@@ -33,16 +36,35 @@ async def consuming(
     *,
     options: ConsumerOptions | None = None,
     observers: tuple[Observer, ...] = (),
+    clock: Clock | None = None,
 ) -> AsyncGenerator[tuple[Consumer, ...]]:
-    """Consume groups in this event loop until the context closes; what is under way is finished first."""
+    """Consume groups in this event loop until the context closes; what is under way is finished first.
+
+    Args:
+        clock: The host's; deadlines go by the bus's.
+    """
+    options = options or ConsumerOptions()
+    bus_clock = BusClock(clock)
+    time = BusTime(bus, bus_clock)
+    consumers: list[Consumer] = []
+    listener = Listener(bus, instance_name("worker"), lambda traces: _abandon(consumers, traces))
     async with lifecycle(plan) as injector:
-        consumers: list[Consumer] = []
         for group in groups:
-            runner = AsyncRunner(plan, group, injector=injector, framing=framing, observers=observers)
-            consumers.append(
-                Consumer(bus, runner, plan.stream(group), instance_name(group), options or ConsumerOptions())
+            runner = AsyncRunner(
+                plan,
+                group,
+                injector=injector,
+                framing=framing,
+                store=bus,
+                observers=observers,
+                clock=bus_clock,
+                gate=listener,
             )
-        async with beside(bus, *consumers):
+            gates = (time, listener)
+            consumers.append(Consumer(bus, runner, plan.stream(group), instance_name(group), options, gates=gates))
+        watchdog = Watchdog(consumers, blocked_after_s=options.blocked_after_s)
+        # consumers stop before the listener does: what they drain may be cancelled, too
+        async with beside(bus, time, listener, watchdog), beside(bus, *consumers):
             yield tuple(consumers)
 
 
@@ -55,11 +77,20 @@ async def coordinating(bus: Bus) -> AsyncGenerator[ReplyCoordinator]:
 
 
 @asynccontextmanager
-async def connected(plan: ExecutionPlan, bus: Bus, framing: Framing, *, partitions: int = 1) -> AsyncGenerator[Client]:
-    """Give a client with waiters of its own until the context closes."""
+async def connected(
+    plan: ExecutionPlan, bus: Bus, framing: Framing, *, partitions: int = 1, clock: Clock | None = None
+) -> AsyncGenerator[Client]:
+    """Give a client with waiters of its own until the context closes.
+
+    Args:
+        clock: The host's; deadlines go by the bus's.
+    """
     waiters = Waiters(bus, instance_name("client"))
-    async with beside(bus, waiters):
-        yield Client(plan, bus, waiters, framing=framing, partitions=partitions)
+    bus_clock = BusClock(clock)
+    time = BusTime(bus, bus_clock)
+    async with beside(bus, waiters, time):
+        await time.first()
+        yield Client(plan, bus, waiters, framing=framing, partitions=partitions, clock=bus_clock)
 
 
 class Background(Protocol):
@@ -94,6 +125,11 @@ async def beside(bus: Bus, *parts: Background) -> AsyncGenerator[None]:
             await bus.aclose()  # wakes readers at once; on Redis a read under way must come back by itself
     if error is not None:
         raise error
+
+
+def _abandon(consumers: Sequence[Consumer], trace_ids: Sequence[str]) -> None:
+    for consumer in consumers:
+        consumer.abandon(trace_ids)
 
 
 def instance_name(role: str) -> str:

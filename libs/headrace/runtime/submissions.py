@@ -1,6 +1,7 @@
 """The start of a run, made of an entry message: its trace_id, its partition, its tickets, where the message goes."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from msgspec import Struct
@@ -49,7 +50,7 @@ class Submissions:
     Args:
         framing: Seals entry messages.
         partitions: As the bus's.
-        clock: Deadlines go by it.
+        clock: Deadlines of envelopes go by it; the run's own goes by the bus's.
 
     Raises:
         SettingsError: There are several partitions, and a key's runs would be spread over them.
@@ -97,7 +98,8 @@ class Submissions:
             traceparent=options.traceparent,
         )
         outputs = tuple(self._dispatcher.start(headers, message))
-        return Submission(trace, self._plan.pipe, self._plan.version, outputs, tickets, inbox)
+        timeout_ms = ceil(options.timeout_s * _MS) if options.timeout_s else 0
+        return Submission(trace, self._plan.pipe, self._plan.version, outputs, tickets, inbox, timeout_ms)
 
     def _tickets(self, message: object) -> tuple[tuple[str, str], ...]:
         return tuple(

@@ -20,7 +20,11 @@ class BusSettings(Settings):
     """Settings of whatever speaks to the bus; alike for all processes of a deployment."""
 
     bus_url: str = Field(
-        MEMORY, repr=False, description="Where the bus is: redis://, rediss:// or unix://; memory:// is one process."
+        MEMORY,
+        repr=False,
+        description="Where the bus is: redis://HOST:PORT/DB (rediss:// with TLS, unix://PATH), "
+        "redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB or redis+cluster://HOST:PORT,HOST:PORT/; "
+        "memory:// is one process.",
     )
     namespace: str = Field(
         DEFAULT_NAMESPACE,

@@ -46,6 +46,9 @@ class WorkerSettings(ServiceSettings, PlacementSettings):
     slots: int = Field(256, ge=1, description="The most deliveries under way at a time.")
     lease_s: float = Field(15.0, gt=0, description="Seconds of silence after which others take a delivery over.")
     max_deliveries: int = Field(5, ge=1, description="Times an entry is handed out before it is given up as poison.")
+    heartbeat_file: Path | None = Field(
+        None, description="A file touched every second while the worker works; it is dead when that is a minute old."
+    )
 
 
 class ReplySettings(ServiceSettings):

@@ -10,14 +10,14 @@ from itertools import count
 
 from headrace.bus.protocol import Bus
 from headrace.errors import Failure, FailureKind, FailureSource
-from headrace.ledger.terminal import STARVED, cancelled, completed, ended
+from headrace.ledger.terminal import cancelled, completed, ended
 from headrace.ledger.values import (
     Answer,
-    Arrive,
     Commit,
     Delivery,
     Emit,
     Enqueue,
+    Feed,
     Item,
     Output,
     RunState,
@@ -47,11 +47,16 @@ def submission(
 
 
 def commit(
-    delivery: Delivery, trace_id: str, *outputs: Output, terminal: Terminal | None = None, dead: bytes | None = None
+    delivery: Delivery,
+    trace_id: str,
+    *outputs: Output,
+    terminal: Terminal | None = None,
+    dead: bytes | None = None,
+    feeds: tuple[Feed, ...] = (),
 ) -> Commit:
     """The end of a hop over a delivery with one item."""
-    ticket = delivery.entry.items[0].ticket
-    settled = Settled(trace_id, ticket, outputs, terminal, dead)
+    item = delivery.entry.items[0]
+    settled = Settled(trace_id, item.ticket, outputs, terminal, dead, (), feeds, item.stash)
     return Commit(delivery.partition, delivery.id, (settled,), (), delivery.entry.lane)
 
 
@@ -201,59 +206,25 @@ class BusContract(ABC):
             assert await bus.commit(IN, [commit(second, trace_id, Emit(NEXT, b"3"))]) == [[Answer.LATE]]
             assert await bus.backlog(NEXT) == 0
             assert await terminal(bus, trace_id) == BROKEN
-            assert await bus.dead_letters(IN, limit=10) == [b"letter"]
+            assert [letter.blob for letter in await bus.dead_letters(IN, limit=10)] == [b"letter"]
             assert await in_flight(bus, trace_id) == 0
 
     async def test_an_entry_that_cannot_be_decoded_becomes_a_dead_letter_of_no_run(self) -> None:
         async with self.started() as (bus, _):
             (delivery,) = await read(bus, IN)
             assert await bus.commit(IN, [commit(delivery, "", dead=b"raw")]) == [[Answer.COMMITTED]]
-            assert await bus.dead_letters(IN, limit=10) == [b"raw"]
+            assert [letter.blob for letter in await bus.dead_letters(IN, limit=10)] == [b"raw"]
             assert await bus.backlog(IN) == 0
 
     async def test_a_run_is_ended_from_outside_once(self) -> None:
         async with self.started() as (bus, trace_id):
             (delivery,) = await read(bus, IN)
-            assert await bus.end(trace_id, cancelled(), ()) is True
-            assert await bus.end(trace_id, cancelled(), ()) is False
-            assert await bus.end(trace(), cancelled(), ()) is False
+            assert await bus.end(trace_id, cancelled()) is True
+            assert await bus.end(trace_id, cancelled()) is False
+            assert await bus.end(trace(), cancelled()) is False
             assert await bus.commit(IN, [commit(delivery, trace_id, Emit(NEXT, b"1"))]) == [[Answer.LATE]]
             assert await bus.backlog(NEXT) == 0
             assert await replies(bus) == [(trace_id, cancelled())]
-
-    async def test_i4_a_join_fires_once_with_each_arrival_in_the_order_of_its_slots(self) -> None:
-        async with self.started(Emit(IN, b"1"), Emit(IN, b"2")) as (bus, trace_id):
-            first, second = await read(bus, IN)
-            await bus.commit(IN, [commit(first, trace_id, arrive("b", b"B"))])
-            assert await bus.backlog(NEXT) == 0
-            assert await in_flight(bus, trace_id) == 2
-            await bus.commit(IN, [commit(second, trace_id, arrive("a", b"A"))])
-            assert await frames(bus, NEXT) == [(b"A", b"B")]
-            assert await in_flight(bus, trace_id) == 1
-
-    async def test_i4_a_second_arrival_at_a_slot_is_absorbed(self) -> None:
-        async with self.started(*(Emit(IN, b"x") for _ in range(4))) as (bus, trace_id):
-            held = await read(bus, IN)
-            arrivals = (arrive("a", b"A"), arrive("a", b"again"), arrive("b", b"B"), arrive("b", b"late"))
-            pairs = zip(held, arrivals, strict=True)
-            await bus.commit(IN, [commit(one, trace_id, arrival) for one, arrival in pairs])
-            assert await frames(bus, NEXT) == [(b"A", b"B")]
-            assert await in_flight(bus, trace_id) == 1
-
-    async def test_i4_two_arrivals_of_one_commit_complete_the_join(self) -> None:
-        async with self.started() as (bus, trace_id):
-            (delivery,) = await read(bus, IN)
-            await bus.commit(IN, [commit(delivery, trace_id, arrive("a", b"A"), arrive("b", b"B"))])
-            assert await frames(bus, NEXT) == [(b"A", b"B")]
-
-    async def test_a_join_that_can_no_longer_be_fed_fails_its_run_at_once(self) -> None:
-        async with self.started(Emit(IN, b"1"), Emit(IN, b"2")) as (bus, trace_id):
-            first, second = await read(bus, IN)
-            await bus.commit(IN, [commit(first, trace_id, arrive("a", b"A"))])
-            assert await terminal(bus, trace_id) is None
-            await bus.commit(IN, [commit(second, trace_id)])
-            assert await terminal(bus, trace_id) == STARVED
-            assert await in_flight(bus, trace_id) == 0
 
     async def test_a_scheduled_item_comes_back_when_it_is_due(self) -> None:
         async with self.started() as (bus, trace_id):
@@ -270,7 +241,7 @@ class BusContract(ABC):
         async with self.started() as (bus, trace_id):
             (delivery,) = await read(bus, IN)
             await bus.commit(IN, [commit(delivery, trace_id, Schedule(IN, 0, Item((b"x",))))])
-            await bus.end(trace_id, cancelled(), ())
+            await bus.end(trace_id, cancelled())
             assert await bus.promote(IN, limit=10) == 1
             assert await bus.backlog(IN) == 0
             assert await in_flight(bus, trace_id) == 0
@@ -325,11 +296,6 @@ class BusContract(ABC):
     async def test_an_unknown_run_is_none(self) -> None:
         async with self.open_bus() as bus:
             assert await bus.view(trace()) is None
-
-
-def arrive(slot: str, frame: bytes) -> Arrive:
-    """An arrival at the join `join` of the group `NEXT`, which has the slots a and b."""
-    return Arrive(NEXT, "join", slot, ("a", "b"), "", frame)
 
 
 def enqueue(lane: str, frame: bytes, *, by_ingress: bool = False) -> Enqueue:

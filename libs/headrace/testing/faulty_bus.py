@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from headrace.bus.protocol import Bus
 from headrace.errors import BusUnavailableError
-from headrace.ledger.values import Answer, Commit, Delivery, RunView, Submission, Terminal, TerminalEvent
+from headrace.ledger.values import Answer, Commit, Delivery, Letter, RunView, Submission, Terminal, TerminalEvent
 
 T = TypeVar("T")
 
@@ -53,10 +53,31 @@ class FaultyBus:
     async def promote(self, group: str, *, limit: int) -> int:
         return await self._call("promote", self._bus.promote(group, limit=limit))
 
+    async def expire(self, *, limit: int) -> int:
+        return await self._call("expire", self._bus.expire(limit=limit))
+
+    async def stashed(self, trace_id: str, stash: str, *, offset: int, limit: int) -> list[bytes]:
+        return await self._call("stashed", self._bus.stashed(trace_id, stash, offset=offset, limit=limit))
+
+    async def recall(self, trace_id: str, name: str) -> bytes | None:
+        return await self._call("recall", self._bus.recall(trace_id, name))
+
+    async def remember(self, trace_id: str, name: str, blob: bytes) -> bytes:
+        return await self._call("remember", self._bus.remember(trace_id, name, blob))
+
+    async def abandoned(self, listener: str, *, wait_s: float) -> list[str]:
+        return await self._call("abandoned", self._bus.abandoned(listener, wait_s=wait_s))
+
+    async def unlisten(self, listener: str) -> None:
+        return await self._call("unlisten", self._bus.unlisten(listener))
+
+    async def sweep(self, group: str, *, idle_s: float) -> int:
+        return await self._call("sweep", self._bus.sweep(group, idle_s=idle_s))
+
     async def backlog(self, group: str) -> int:
         return await self._call("backlog", self._bus.backlog(group))
 
-    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
+    async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         return await self._call("dead_letters", self._bus.dead_letters(group, limit=limit))
 
     async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
@@ -71,8 +92,20 @@ class FaultyBus:
     async def unwatch(self, trace_id: str, inbox: str) -> None:
         return await self._call("unwatch", self._bus.unwatch(trace_id, inbox))
 
-    async def end(self, trace_id: str, terminal: Terminal, tickets: Sequence[tuple[str, str]]) -> bool:
-        return await self._call("end", self._bus.end(trace_id, terminal, tickets))
+    async def end(self, trace_id: str, terminal: Terminal) -> bool:
+        return await self._call("end", self._bus.end(trace_id, terminal))
+
+    async def signal(self, trace_id: str, signal: str, frame: bytes, groups: Sequence[str]) -> bool:
+        return await self._call("signal", self._bus.signal(trace_id, signal, frame, groups))
+
+    async def redrive(self, group: str, letter: Letter, submission: Submission) -> bool:
+        return await self._call("redrive", self._bus.redrive(group, letter, submission))
+
+    async def purge(self, group: str, letters: Sequence[Letter]) -> int:
+        return await self._call("purge", self._bus.purge(group, letters))
+
+    async def now_ms(self) -> int:
+        return await self._call("now_ms", self._bus.now_ms())
 
     async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
         return await self._call("read_replies", self._bus.read_replies(consumer, limit=limit, wait_s=wait_s))

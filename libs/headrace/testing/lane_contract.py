@@ -16,6 +16,7 @@ from headrace.testing.bus_contract import (
     submission,
     trace,
 )
+from headrace.testing.wait import wait_until
 
 LANE = "pipe.node.key"
 TICKET = ((LANE, NEXT),)
@@ -55,6 +56,30 @@ class LaneContract(BusContract):
             (third,) = await read(bus, NEXT)
             assert third.entry.state == b"one"
 
+    async def test_a_state_is_kept_for_its_time_after_the_last_work_and_no_longer(self) -> None:
+        async with self.open_bus() as bus:
+            for ttl_ms, kept in ((600_000, b"state"), (1, None)):
+                trace_id = trace()
+                await bus.submit([submission(trace_id, enqueue(LANE, b"x"))])
+                (held,) = await read(bus, NEXT)
+                await settle(bus, held, [trace_id], state=b"state", ttl_ms=ttl_ms)
+                assert await self.state_becomes(bus, kept) == kept
+
+    async def state_becomes(self, bus: Bus, state: bytes | None) -> bytes | None:
+        """Send through the lane until it has a state, and give the one it has last."""
+        found: list[bytes | None] = []
+
+        async def is_it() -> bool:
+            trace_id = trace()
+            await bus.submit([submission(trace_id, enqueue(LANE, b"look"))])
+            (held,) = await read(bus, NEXT)
+            found.append(held.entry.state)
+            await settle(bus, held, [trace_id])
+            return found[-1] == state
+
+        await wait_until(is_it, description="the lane has that state")
+        return found[-1]
+
     async def test_a_fenced_commit_changes_neither_state_nor_lane(self) -> None:
         async with self.open_bus() as bus:
             trace_id = trace()
@@ -92,7 +117,7 @@ class LaneContract(BusContract):
             await bus.submit([submission(one, tickets=TICKET) for one in (first, second)])
             _, other = await read(bus, IN)
             await pass_on(bus, other, second)
-            await bus.end(first, cancelled(), TICKET)
+            await bus.end(first, cancelled())
             assert await frames(bus, NEXT) == [(second.encode(),)]
 
     async def test_items_not_settled_go_back_to_their_places(self) -> None:
@@ -128,7 +153,7 @@ class LaneContract(BusContract):
             (held,) = await read(bus, NEXT)
             again = Schedule(NEXT, 0, Item((b"again",), held.entry.items[0].ticket), LANE)
             await settle(bus, held, [first], outputs=(again,))
-            await bus.end(first, cancelled(), ())
+            await bus.end(first, cancelled())
             await bus.promote(NEXT, limit=10)
             assert await frames(bus, NEXT) == [(second.encode(),)]
 
@@ -137,7 +162,7 @@ class LaneContract(BusContract):
             first, second = trace(), trace()
             await bus.submit([submission(one, enqueue(LANE, one.encode())) for one in (first, second)])
             (held,) = await read(bus, NEXT)
-            await bus.end(first, cancelled(), ())
+            await bus.end(first, cancelled())
             assert await settle(bus, held, [first]) == [Answer.LATE]
             assert await frames(bus, NEXT) == [(second.encode(),)]
 
@@ -149,12 +174,19 @@ def lane_frames(delivery: Delivery) -> list[bytes]:
 
 
 async def settle(
-    bus: Bus, delivery: Delivery, traces: list[str], *, state: bytes | None = None, outputs: tuple[Output, ...] = ()
+    bus: Bus,
+    delivery: Delivery,
+    traces: list[str],
+    *,
+    state: bytes | None = None,
+    outputs: tuple[Output, ...] = (),
+    ttl_ms: int = 0,
 ) -> list[Answer]:
     """Settle every item of a lane's entry, each of its run."""
     pairs = zip(delivery.entry.items, traces, strict=True)
     settled = tuple(Settled(trace_id, item.ticket, outputs) for item, trace_id in pairs)
-    (answers,) = await bus.commit(NEXT, [Commit(delivery.partition, delivery.id, settled, (), LANE, state)])
+    end = Commit(delivery.partition, delivery.id, settled, (), LANE, state, 0, ttl_ms)
+    (answers,) = await bus.commit(NEXT, [end])
     return answers
 
 

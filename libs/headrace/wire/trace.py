@@ -1,10 +1,11 @@
 """Trace ids: the name of a run, which also says the partition its keys live in. Pure: randomness comes in."""
 
+import re
 from zlib import crc32
 
 MAX_PARTITIONS = 0x10000
 _PARTITION_DIGITS = 4
-_TRACE_DIGITS = 32
+_FORM = re.compile("[0-9a-f]{32}").fullmatch
 
 
 def trace_id(partition: int, entropy: bytes) -> str:
@@ -27,7 +28,7 @@ def partition_of(trace_id: str) -> int:
 
 def is_trace_id(text: str) -> bool:
     """Tell whether a text from outside has the form of a trace id."""
-    return len(text) == _TRACE_DIGITS and all(digit in "0123456789abcdef" for digit in text)
+    return _FORM(text) is not None
 
 
 def choose_partition(key: bytes, partitions: int) -> int:

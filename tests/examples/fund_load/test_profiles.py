@@ -48,18 +48,21 @@ def test_memory_and_redis_give_the_bytes_of_the_reference(app: str, redis_url: s
     assert on_redis.read_bytes() == in_memory.read_bytes()
 
 
-def test_workers_that_are_killed_on_the_way_change_no_byte(redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_that_are_killed_on_the_way_change_no_byte(workers: int, redis_url: str, tmp_path: Path) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     write_lines(source, 4 * LINES, seed=6)
-    command = run_command("pipe", source, output, "--bus", redis_url, "--workers", "2")
+    command = run_command("pipe", source, output, "--bus", redis_url, "--workers", str(workers))
     killed: set[int] = set()
     with subprocess.Popen(command, env={**os.environ, "HEADRACE_LEASE_S": "0.5"}) as running:
         wait_until_sync(lambda: has_runs(redis_url), timeout_s=30, description="the run is under way")
-        for place in (0, 2, 4):  # a worker of each group
+        for place in (0, workers, 2 * workers):  # a worker of each group
             victim = children_of(running.pid)[place]
             os.kill(victim, signal.SIGKILL)
             killed.add(victim)
-            wait_until_sync(lambda: is_replaced(running, killed), timeout_s=30, description="it is started again")
+            wait_until_sync(
+                lambda: is_replaced(running, killed, 3 * workers), timeout_s=30, description="it is started again"
+            )
         assert running.wait(90) == 0
     assert output.read_text() == expected(source, experiment=False)
 
@@ -69,5 +72,5 @@ def has_runs(redis_url: str) -> bool:
         return next(client.scan_iter("{run-*:run:*", count=10_000), None) is not None
 
 
-def is_replaced(running: subprocess.Popen[bytes], killed: set[int]) -> bool:
-    return running.poll() is not None or len(set(children_of(running.pid)) - killed) == 6
+def is_replaced(running: subprocess.Popen[bytes], killed: set[int], workers: int) -> bool:
+    return running.poll() is not None or len(set(children_of(running.pid)) - killed) == workers

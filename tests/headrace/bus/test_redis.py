@@ -6,12 +6,20 @@ import pytest
 
 from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import RedisBus
-from headrace.testing.bus_contract import IN
+from headrace.bus.redis.keys import Keys
+from headrace.bus.redis.spill import Spills
+from headrace.errors import BusUnavailableError
+from headrace.ledger.terminal import cancelled
+from headrace.ledger.values import Answer, Emit
+from headrace.testing.bus_contract import IN, NEXT, commit, frames, in_flight, read
+from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
+from headrace.testing.run_contract import RunContract
 
 
-class TestRedisBus(LaneContract):
+class TestRedisBus(LaneContract, JoinContract, RunContract):
     partitions = 1
+    spill_over = 500
     opened = 0
 
     @pytest.fixture(autouse=True)
@@ -22,7 +30,8 @@ class TestRedisBus(LaneContract):
         @asynccontextmanager
         async def opened() -> AsyncIterator[Bus]:
             self.opened += 1
-            bus = RedisBus(self.url, namespace=f"{self.namespace}-{self.opened}", partitions=self.partitions)
+            namespace = f"{self.namespace}-{self.opened}"
+            bus = RedisBus(self.url, namespace=namespace, partitions=self.partitions, spill_over=self.spill_over)
             try:
                 yield bus
             finally:
@@ -52,3 +61,48 @@ class TestRedisBus(LaneContract):
 
 class TestRedisBusOverPartitions(TestRedisBus):
     partitions = 3
+
+
+class TestRedisBusThatSpills(TestRedisBus):
+    """Records all but two outputs of a hop in parts."""
+
+    spill_over = 2
+
+    async def test_a_spill_that_its_committer_left_is_recorded_by_whoever_promotes(self) -> None:
+        async with self.started() as (bus, trace_id):
+            (delivery,) = await read(bus, IN)
+            hop = commit(delivery, trace_id, *(Emit(NEXT, str(number).encode()) for number in range(9)))
+            namespace = f"{self.namespace}-{self.opened}"
+            dying = RedisBus(self.url, namespace=namespace, spill_over=self.spill_over)
+            dying._spills = DyingSpills(dying._server, self.spill_over)
+            with pytest.raises(BusUnavailableError):
+                await dying.commit(IN, [hop])
+            await dying.aclose()
+            assert await in_flight(bus, trace_id) == 9
+            assert await bus.backlog(NEXT) == 2
+            assert await bus.commit(IN, [hop]) == [[Answer.FENCED]]
+            assert await bus.promote(IN, limit=10) == 1
+            assert await frames(bus, NEXT) == [(str(number).encode(),) for number in range(9)]
+            assert await bus.promote(IN, limit=10) == 0
+            assert await in_flight(bus, trace_id) == 9
+
+    async def test_a_spill_of_a_run_that_has_ended_is_dropped(self) -> None:
+        async with self.started() as (bus, trace_id):
+            (delivery,) = await read(bus, IN)
+            hop = commit(delivery, trace_id, *(Emit(NEXT, b"x") for _ in range(9)))
+            dying = RedisBus(self.url, namespace=f"{self.namespace}-{self.opened}", spill_over=self.spill_over)
+            dying._spills = DyingSpills(dying._server, self.spill_over)
+            with pytest.raises(BusUnavailableError):
+                await dying.commit(IN, [hop])
+            await dying.aclose()
+            await bus.end(trace_id, cancelled())
+            assert await bus.promote(IN, limit=10) == 1
+            assert await bus.backlog(NEXT) == 2
+            assert await in_flight(bus, trace_id) == 2
+
+
+class DyingSpills(Spills):
+    """Dies between the commit and the first part."""
+
+    async def empty(self, keys: Keys, group: str, member: bytes) -> None:
+        raise BusUnavailableError("test", "it died")

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from headrace.graph import fingerprint
 from headrace.graph.declaration import NodeOptions
-from headrace.graph.options import Retry, StateMarker
+from headrace.graph.options import FirstMarker, PartialMarker, Retry, SignalMarker, StateMarker, Suspend
 from headrace.graph.pipe import Pipe
 
 LIBS = Path(fingerprint.__file__).parents[2]
@@ -170,3 +170,35 @@ def test_the_fields_of_the_state_alter_the_version() -> None:
         return pipe.compile().version
 
     assert of(n=int) != of(n=int, m=int)
+
+
+def test_how_messages_meet_alters_the_version() -> None:
+    def of(b: object, **options: Unpack[NodeOptions]) -> str:
+        pipe = Pipe("p")
+
+        @pipe.node
+        def make(a: A) -> B: ...
+
+        def join(a: A, b: object) -> None: ...
+
+        join.__annotations__ = {"a": A, "b": b, "return": None}
+        pipe.node(**options)(join)
+        return pipe.compile().version
+
+    marked = [Annotated[B, mark] for mark in (PartialMarker(), FirstMarker())]
+    versions = {of(B), *map(of, marked), of(B, barrier_timeout=1.0), of(B, barrier_timeout=2.0)}
+
+    assert len(versions) == 5
+
+
+def test_signals_alter_the_version() -> None:
+    def of(name: str, **fields: type) -> str:
+        signal = type("Approval", (Struct,), {"__annotations__": fields})
+        pipe = Pipe("p")
+        scope: dict[str, Any] = {}
+        exec(f"def one(a, {name}): ...", scope)  # noqa: S102 - a parameter's name is what is tried
+        scope["one"].__annotations__ = {"a": A, name: Annotated[signal, SignalMarker()], "return": Suspend}
+        pipe.node(scope["one"])
+        return pipe.compile().version
+
+    assert len({of("approval", n=int), of("approval", n=str), of("answer", n=int)}) == 3

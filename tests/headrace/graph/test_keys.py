@@ -136,3 +136,28 @@ def test_the_order_is_in_the_plan(order: Literal["arrival", "ingress"]) -> None:
 
     assert keyed is not None
     assert keyed.order == order
+
+
+def test_bounds_of_a_state_that_there_is_not_are_refused() -> None:
+    pipe = Pipe("loads")
+
+    @pipe.node(key="customer_id", state_ttl=60.0, state_max_bytes=100)
+    def decide(load: Load) -> Decision: ...
+
+    assert mistakes_of(pipe) == [
+        "node 'decide': state_ttl= has nothing to act on: no parameter takes State",
+        "node 'decide': state_max_bytes= has nothing to act on: no parameter takes State",
+    ]
+
+
+def test_bounds_of_a_state_are_in_the_plan() -> None:
+    keyed = build(key="customer_id", state_ttl=60.0, state_max_bytes=100).compile().nodes["decide"].keyed
+
+    assert keyed is not None
+    assert (keyed.state_ttl_s, keyed.state_max_bytes) == (60.0, 100)
+
+
+@pytest.mark.parametrize("option", ["state_ttl", "state_max_bytes"])
+def test_bounds_of_a_state_are_above_0(option: str) -> None:
+    options: NodeOptions = {"key": "customer_id", option: 0}  # type: ignore[misc]  # one of the two
+    assert [option in mistake for mistake in mistakes_of(build(**options))] == [True]

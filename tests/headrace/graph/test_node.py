@@ -8,7 +8,7 @@ from msgspec import Struct
 from tests.headrace.graph.compiled import mistakes_of
 
 from headrace.graph.declaration import NodeOptions
-from headrace.graph.options import Retry
+from headrace.graph.options import First, Gather, Partial, Retry
 from headrace.graph.pipe import Pipe
 
 
@@ -28,6 +28,9 @@ SECONDS = "must be a number of seconds of at least 0"
     ("options", "expected"),
     [
         ({"timeout": 0}, "timeout=0 must be a number of seconds above 0"),
+        ({"barrier_timeout": 0}, "barrier_timeout=0 must be a number of seconds above 0"),
+        ({"barrier_timeout": True}, "barrier_timeout=True must be a number of seconds above 0"),
+        ({"barrier_timeout": 5}, "barrier_timeout= bounds the wait of a join or gather, and this is neither"),
         ({"timeout": float("nan")}, "timeout=nan must be a number of seconds above 0"),
         ({"timeout": "5"}, "timeout=5 must be a number of seconds above 0"),
         ({"concurrency": 0}, f"concurrency=0 {COUNT}"),
@@ -69,3 +72,45 @@ def test_an_option_for_outputs_needs_outputs(options: NodeOptions) -> None:
 
     (option,) = options
     assert mistakes_of(pipe) == [f"node 'price': {option}= has nothing to act on: the return declares no message"]
+
+
+def test_a_join_may_have_a_barrier_and_a_plain_node_may_not() -> None:
+    pipe = Pipe("orders", entry=Order)
+
+    @pipe.node
+    def price(order: Order) -> list[Priced]: ...
+
+    @pipe.node(barrier_timeout=2)
+    def join(order: Partial[Order], priced: Partial[Priced]) -> None: ...
+
+    @pipe.node(barrier_timeout=0.5)
+    def first(priced: First[Priced]) -> None: ...
+
+    plan = pipe.compile()
+
+    assert {name: node.barrier_timeout_s for name, node in plan.nodes.items()} == {
+        "price": None,
+        "join": 2,
+        "first": 0.5,
+    }
+
+
+def test_a_join_of_any_kind_has_no_key() -> None:
+    pipe = Pipe("orders", entry=Order)
+
+    @pipe.node
+    def price(order: Order) -> list[Priced]: ...
+
+    @pipe.node(key="number")
+    def join(order: Order, special: Partial[Priced]) -> None: ...
+
+    @pipe.node(key="number")
+    def first(priced: First[Priced]) -> None: ...
+
+    @pipe.node(key="number")
+    def gather(priced: Gather[Priced]) -> None: ...
+
+    expected = "key= on a join is not supported; key the node that the join sends to"
+    assert [line for line in mistakes_of(pipe) if "key=" in line] == [
+        f"node '{name}': {expected}" for name in ("join", "first", "gather")
+    ]

@@ -7,7 +7,7 @@ import json
 
 from msgspec import Struct
 
-from headrace.graph.options import To
+from headrace.graph.options import First, Gather, Partial, Signal, Suspend, To
 from headrace.graph.pipe import Pipe
 from headrace.graph.plan import ExecutionPlan
 from headrace.graph.render import Row, as_json, as_mermaid, as_table
@@ -86,14 +86,17 @@ def test_the_json_form_is_json_and_complete() -> None:
     assert form["nodes"][0] == {
         "name": "price",
         "group": "main",
-        "takes": [{"parameter": "order", "type": "Order"}],
+        "takes": [{"parameter": "order", "type": "Order", "kind": "one"}],
+        "signals": {},
         "gives": ["Priced", "Refused"],
         "routes": {"Priced": ["end", "audit"], "Refused": []},
         "is_series": False,
+        "opens": [],
         "is_terminal": False,
         "sends_anywhere": False,
         "retry_attempts": 3,
         "timeout_s": None,
+        "barrier_timeout_s": None,
         "concurrency": None,
         "key": None,
         "order": None,
@@ -101,3 +104,52 @@ def test_the_json_form_is_json_and_complete() -> None:
     }
     assert form["nodes"][2]["key"] == "customer"
     assert form["nodes"][2]["order"] == "arrival"
+
+
+def build_joins() -> ExecutionPlan:
+    pipe = Pipe("orders")
+
+    @pipe.node
+    def price(order: Order) -> list[Priced | Refused]: ...
+
+    @pipe.node(barrier_timeout=1.5)
+    def collect(these: Gather[Priced | Refused]) -> Shipped: ...
+
+    @pipe.node
+    def any_of(order: First[Order | Shipped]) -> None: ...
+
+    @pipe.node
+    def end(order: Order, shipped: Partial[Shipped], approval: Signal[Priced]) -> Suspend: ...
+
+    return pipe.compile()
+
+
+def test_the_table_says_how_messages_meet() -> None:
+    assert [row.takes for row in as_table(build_joins())] == [
+        "Order",
+        "Gather[Priced | Refused]",
+        "First[Order | Shipped]",
+        "Order + Partial[Shipped]",
+    ]
+
+
+def test_the_flowchart_says_how_messages_meet() -> None:
+    arrows = [line.strip() for line in as_mermaid(build_joins()).splitlines() if "-->|" in line]
+
+    assert arrows == [
+        'n0 -->|"Gather[Priced], Gather[Refused]"| n1',
+        'n1 -->|"First[Shipped]"| n2',
+        'n1 -->|"Partial[Shipped]"| n3',
+    ]
+
+
+def test_the_json_form_says_how_messages_meet() -> None:
+    price, collect, any_of, end = json.loads(json.dumps(as_json(build_joins())))["nodes"]
+
+    assert price["opens"] == ["collect"]
+    assert collect["takes"] == [{"parameter": "these", "type": "Priced | Refused", "kind": "gather"}]
+    assert collect["barrier_timeout_s"] == 1.5
+    assert any_of["takes"] == [{"parameter": "order", "type": "Order | Shipped", "kind": "first"}]
+    assert end["takes"][1] == {"parameter": "shipped", "type": "Shipped", "kind": "partial"}
+    assert list(end["signals"]) == ["approval"]
+    assert "customer" in json.dumps(end["signals"]["approval"])

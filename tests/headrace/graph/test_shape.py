@@ -6,7 +6,7 @@
 from msgspec import Struct
 from tests.headrace.graph.compiled import mistakes_of
 
-from headrace.graph.options import To
+from headrace.graph.options import First, Gather, Partial, To
 from headrace.graph.pipe import Pipe
 
 
@@ -198,4 +198,66 @@ def test_a_second_cycle_that_shares_no_bounded_node_is_found() -> None:
 
     assert mistakes_of(pipe) == [
         "node 'two': the cycle two -> three -> two has no bound; give max_visits= to one of its nodes"
+    ]
+
+
+def test_the_type_that_nobody_sends_of_a_slot_of_several_is_the_entry() -> None:
+    pipe = Pipe("loop")
+
+    @pipe.node(max_visits=2)
+    def one(it: First[A | B]) -> B: ...
+
+    assert pipe.compile().entry_type == "A"
+
+
+def test_a_slot_of_several_types_that_is_fed_is_no_entry() -> None:
+    pipe = Pipe("fed")
+
+    @pipe.node
+    def one(a: A) -> B: ...
+
+    @pipe.node
+    def two(it: First[B | C]) -> D: ...
+
+    assert pipe.compile().entry_type == "A"
+
+
+def test_a_join_goes_on_without_its_partial_slots() -> None:
+    pipe = Pipe("partial", entry=A)
+
+    @pipe.node
+    def join(a: A, d: Partial[D]) -> B: ...
+
+    @pipe.node(max_visits=3)
+    def behind(b: B) -> D | C: ...
+
+    assert pipe.compile().terminal_types == ("C",)
+
+
+def test_a_slot_that_stays_empty_for_ever_is_a_mistake() -> None:
+    pipe = Pipe("empty", entry=A)
+
+    @pipe.node
+    def make(a: A) -> list[B]: ...
+
+    @pipe.node
+    def join(a: A, c: Partial[C]) -> None: ...
+
+    @pipe.node
+    def gather(b: Gather[B], d: Gather[D]) -> None: ...
+
+    assert mistakes_of(pipe) == [
+        "node 'join': 'c' stays empty for ever: nothing that runs before it sends 'C'",
+        "node 'gather': 'd' stays empty for ever: nothing that runs before it sends 'D'",
+    ]
+
+
+def test_a_join_that_lacks_what_it_needs_is_not_saved_by_a_partial_slot() -> None:
+    pipe = Pipe("starved", entry=A)
+
+    @pipe.node
+    def join(a: Partial[A], b: First[B | D]) -> C: ...
+
+    assert mistakes_of(pipe) == [
+        "node 'join': the join can never fire: nothing that runs before it sends 'B | D' for 'b'"
     ]

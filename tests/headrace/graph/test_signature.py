@@ -12,7 +12,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 from tests.headrace.graph.compiled import mistakes_of
 
-from headrace.graph.options import ContextMarker, Drop, Inject, InjectMarker, Retry, State, StateMarker
+from headrace.graph.options import ContextMarker, Drop, First, Gather, Inject, InjectMarker, Retry, State, StateMarker
 from headrace.graph.pipe import Pipe
 
 
@@ -108,6 +108,8 @@ def _starred(order: Order, *rest: Order) -> None: ...
 def _positional(order: Order, /) -> None: ...
 def _double(first: Order, second: Order) -> None: ...
 def _kin(first: Order, second: Special) -> None: ...
+def _kin_of_several(first: First[Priced | Order], second: Special) -> None: ...
+def _mixed_gather(special: Special, priced: Gather[Priced]) -> None: ...
 def _bare_inject(order: Order, clock: Inject) -> None: ...  # type: ignore[type-arg]
 def _bad_state(order: Order, limits: State[int]) -> None: ...
 def _both(order: Order, limits: Annotated[Limits, InjectMarker(), StateMarker()]) -> None: ...
@@ -154,6 +156,11 @@ MESSAGES = "a msgspec.Struct, a pydantic model or a dataclass"
         (_positional, ["parameter 'order' is positional-only; parameters are passed by name, one value each"]),
         (_double, ["parameters 'first' and 'second' both take 'Order'; a join needs a type each"]),
         (_kin, ["parameters 'first' and 'second' both take 'Special'; a join needs a type each"]),
+        (_kin_of_several, ["parameters 'first' and 'second' both take 'Special'; a join needs a type each"]),
+        (
+            _mixed_gather,
+            ["'priced' gathers, beside a message; a gather is a node of its own: send its result to the join"],
+        ),
         (_bare_inject, ["Inject on parameter 'clock' says no type; write Inject[...]"]),
         (_bad_state, [f"State on parameter 'limits' holds 'int', which has no codec; make it {MESSAGES}"]),
         (_both, ["Inject and State on parameter 'limits' exclude each other; keep one"]),
@@ -169,7 +176,7 @@ MESSAGES = "a msgspec.Struct, a pydantic model or a dataclass"
             [f"the return is 'typing.Literal['done']', which is no message type; messages are {MESSAGES}"],
         ),
         (_returns_list, [f"the return is 'list', which is no message type; messages are {MESSAGES}"]),
-        (_returns_inject, ["Inject or State on the return has no meaning; it marks a parameter"]),
+        (_returns_inject, ["Inject on the return has no meaning; it marks a parameter"]),
         (_mixes, ["the return mixes a series with 'Limits'; give all in the series"]),
     ],
 )

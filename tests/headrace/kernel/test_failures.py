@@ -7,7 +7,7 @@ import pytest
 from msgspec import Struct, structs
 from tests.headrace.kernel.bench import NOW_S, TRACE, bench, delivery_of, failure, items_of, joined_item, only
 
-from headrace.errors import FailureKind, FailureSource
+from headrace.errors import BusUnavailableError, FailureKind, FailureSource
 from headrace.graph.options import Drop
 from headrace.graph.pipe import Pipe
 from headrace.ledger import dead_letter
@@ -83,6 +83,7 @@ async def test_a_node_that_raises_fails_its_run_and_leaves_a_dead_letter_without
         trace_id=TRACE,
         attempt=2,
         deliveries=4,
+        first_ms=NOW_MS,
         at_ms=NOW_MS,
         plan=on.plan.version,
     )
@@ -104,6 +105,7 @@ async def test_where_the_operator_turned_it_on_the_exceptions_text_is_in_the_fai
         (ConnectionResetError(), FailureSource.EXTERNAL_DEP),
         (TimeoutError(), FailureSource.EXTERNAL_DEP),
         (OSError(), FailureSource.EXTERNAL_DEP),
+        (BusUnavailableError("a", "b"), FailureSource.PLATFORM),
         (KeyError("x"), FailureSource.USER_CODE),
         (ExceptionGroup("x", [ValueError()]), FailureSource.USER_CODE),
         (StopIteration(), FailureSource.USER_CODE),
@@ -127,6 +129,38 @@ async def test_bytes_that_are_no_frame_become_a_dead_letter_of_no_run() -> None:
                     FailureKind.INVALID_MESSAGE,
                     FailureSource.PLATFORM,
                 )
+
+
+async def test_a_frame_that_names_its_run_but_cannot_be_opened_is_a_dead_letter_and_ends_that_run() -> None:
+    keyed = Framing(Keyring({"k": b"0123456789abcdef"}, "k"))
+    async with bench(raising(), framing=keyed) as on:
+        good = on.deliver(Ask()).entry.items[0].frames[0]
+        for frame in (good[:20], good + b"x", Framing().seal(on.framing.open(good)), b"\xff" * 16 + good[16:]):
+            trace_id = frame[:16].hex()
+            for settled in (
+                await on.settle(Item((frame,), 3, "s")),
+                only(on.runner.give_up(delivery_of([Item((frame,), 3, "s")]))),
+            ):
+                letter = letter_of(settled)
+
+                assert (settled.trace_id, settled.ticket, settled.stash) == (trace_id, 3, "s")
+                assert (letter.frames, letter.trace_id, letter.attempt) == ((frame,), trace_id, 0)
+                assert settled.terminal == ended(RunState.FAILED, letter.failure)
+                assert letter.failure.source is FailureSource.PLATFORM
+            assert failure(await on.settle(Item((frame,)))).kind is FailureKind.INVALID_MESSAGE
+
+
+async def test_frames_of_several_runs_in_one_item_are_no_route() -> None:
+    async with bench(joining()) as on:
+        first, second = joined_item((await on.run(Ask())).outputs).frames
+        settled = await on.settle(Item((first, on.resealed(second, trace_id="f" * 32))))
+        assert (settled.trace_id, failure(settled).kind) == (TRACE, FailureKind.NO_ROUTE)
+
+
+async def test_a_dead_letter_says_when_its_call_first_failed() -> None:
+    async with bench(raising(ValueError())) as on:
+        letter = letter_of(await on.run(Ask(), failed_ms=5, attempt=3))
+        assert (letter.first_ms, letter.at_ms) == (5, NOW_MS)
 
 
 async def test_a_joined_item_of_which_one_frame_can_be_opened_fails_the_run_that_this_one_names() -> None:
@@ -209,14 +243,38 @@ async def test_an_item_past_its_deadline_expires_its_run_and_the_node_is_not_cal
         assert (failure(settled).kind, failure(settled).node) == (FailureKind.DEADLINE, "answer")
 
 
+async def test_a_branch_that_fails_when_the_hop_has_its_result_ends_alone_and_is_a_dead_letter() -> None:
+    pipe = Pipe("result")
+    called: list[int] = []
+
+    @pipe.node
+    async def split(ask: Ask) -> list[Part | Answer]:
+        return [Answer(7), Part(0), Part(1)]
+
+    @pipe.node
+    async def send(part: Part) -> Drop:
+        called.append(part.number)
+        if part.number == 0:
+            raise ValueError
+        return Drop()
+
+    async with bench(pipe) as on:
+        settled = await on.run(Ask())
+        assert on.result(settled) == Answer(7)
+    assert settled.dead is not None
+    letter = dead_letter.decode(settled.dead)
+    assert (letter.failure.kind, letter.failure.node) == (FailureKind.STEP, "send")
+    assert sorted(called) == [0, 1]
+
+
 async def test_when_one_sibling_fails_for_good_the_others_are_cancelled_and_the_run_fails() -> None:
     pipe = Pipe("siblings")
     seen: list[str] = []
     waiting = asyncio.Event()
 
     @pipe.node
-    async def split(ask: Ask) -> list[Part | Answer]:
-        return [Answer(), Part(0), Part(1)]
+    async def split(ask: Ask) -> list[Part]:
+        return [Part(0), Part(1)]
 
     @pipe.node
     async def send(part: Part) -> Drop:

@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
-from tests.headrace.kernel.bench import TRACE, bench, delivery_of, failure, joined_item, only
+from tests.headrace.kernel.bench import NOW_S, TRACE, bench, delivery_of, failure, joined_item, only
 
 from headrace.errors import FailureKind
 from headrace.graph.options import Drop, Retry
 from headrace.graph.pipe import Pipe
 from headrace.kernel.events import KernelEvent, NodeFailed, NodeStarted
-from headrace.ledger.values import Schedule, Settled
+from headrace.ledger.values import Item, Schedule, Settled
+
+NOW_MS = int(NOW_S * 1000)
 
 
 class Ask(Struct, frozen=True):
@@ -69,6 +71,15 @@ async def test_just_the_node_that_failed_is_scheduled_again_and_what_ran_before_
 
     started = [(event.node, event.attempt) for event in heard if isinstance(event, NodeStarted)]
     assert started == [("split", 1), ("answer", 1), ("answer", 2)]
+
+
+async def test_when_a_call_first_failed_goes_with_it_and_not_with_what_it_sends() -> None:
+    async with bench(failing(4, times=3)) as on:
+        first = await on.run(Ask(), failed_ms=5)  # of the first node, which has failed before
+        assert on.sent(first)[0].envelope.failed_ms == NOW_MS
+        frame = scheduled(first).item.frames[0]
+        second = await on.settle(Item((on.resealed(frame, failed_ms=7),)))
+        assert on.sent(second)[0].envelope.failed_ms == 7
 
 
 async def test_a_call_tried_again_keeps_its_id_so_that_what_it_sends_keeps_its_ids() -> None:
@@ -141,7 +152,7 @@ async def test_a_call_that_asks_for_itself_again_is_scheduled_and_it_is_no_attem
         for _ in range(5):
             output = scheduled(settled)
             assert output.delay_ms == 1500
-            assert on.sent(settled)[0].envelope.attempt == 1
+            assert (on.sent(settled)[0].envelope.attempt, on.sent(settled)[0].envelope.failed_ms) == (1, 0)
             settled = await on.follow(output)
 
 

@@ -4,14 +4,13 @@ import threading
 
 import pytest
 from msgspec import Struct
-from tests.headrace.kernel.bench import TRACE, bench, delivery_of, entry_items
+from tests.headrace.kernel.bench import TRACE, FixedClock, Shelf, bench, delivery_of, entry_items
 
 from headrace.graph.options import Drop, Retry
 from headrace.graph.pipe import Pipe
 from headrace.kernel.events import KernelEvent
 from headrace.kernel.sync_runner import SyncRunner
-from headrace.ledger import dead_letter
-from headrace.ledger.values import Commit, Delivery, Item, Settled
+from headrace.ledger.values import Commit, Delivery, Item
 from headrace.wire.envelope import Framing
 
 
@@ -57,23 +56,6 @@ def mixed(log: list[str]) -> Pipe:
     return pipe
 
 
-def without_time(commit: Commit) -> list[tuple[Settled, dead_letter.DeadLetter | None]]:
-    """Give a commit without the time in its dead letters."""
-    return [
-        (
-            Settled(one.trace_id, one.ticket, one.outputs, one.terminal, None, one.tickets),
-            None if one.dead is None else timeless(dead_letter.decode(one.dead)),
-        )
-        for one in commit.settled
-    ]
-
-
-def timeless(letter: dead_letter.DeadLetter) -> dead_letter.DeadLetter:
-    return dead_letter.DeadLetter(
-        letter.frames, letter.group, letter.failure, letter.trace_id, letter.attempt, letter.deliveries, 0, letter.plan
-    )
-
-
 async def test_both_runners_give_the_same_commits() -> None:
     framing = Framing()
     deliveries: list[Delivery] = []
@@ -84,21 +66,21 @@ async def test_both_runners_give_the_same_commits() -> None:
     given: list[Commit] = []
 
     def run_blocking() -> None:
-        with SyncRunner(on.plan, "main", framing=framing) as runner:
+        with SyncRunner(on.plan, "main", framing=framing, store=Shelf(), clock=FixedClock()) as runner:
             given.extend(runner.run(delivery) for delivery in deliveries)
 
     thread = threading.Thread(target=run_blocking)
     thread.start()
     thread.join()
 
-    assert list(map(without_time, given)) == list(map(without_time, expected))
+    assert given == expected
 
 
 def test_entering_calls_the_start_up_hooks_and_leaving_the_shutdown_hooks() -> None:
     log: list[str] = []
     heard: list[KernelEvent] = []
     plan = mixed(log).compile()
-    with SyncRunner(plan, "main", framing=Framing(), observers=(heard.append,)) as runner:
+    with SyncRunner(plan, "main", framing=Framing(), store=Shelf(), observers=(heard.append,)) as runner:
         log.append("body")
         runner.run(delivery_of(entry_items(plan, Ask(1), Framing())))
     assert log == ["start", "body", "stop"]
@@ -107,7 +89,10 @@ def test_entering_calls_the_start_up_hooks_and_leaving_the_shutdown_hooks() -> N
 
 def test_the_shutdown_hooks_run_though_the_body_failed_and_its_error_comes_out() -> None:
     log: list[str] = []
-    with pytest.raises(RuntimeError, match="body"), SyncRunner(mixed(log).compile(), "main", framing=Framing()):
+    with (
+        pytest.raises(RuntimeError, match="body"),
+        SyncRunner(mixed(log).compile(), "main", framing=Framing(), store=Shelf()),
+    ):
         raise RuntimeError("body")
     assert log == ["start", "stop"]
 
@@ -120,7 +105,7 @@ def test_a_start_up_that_fails_comes_out_and_leaves_nothing_open() -> None:
     def fail() -> None:
         raise RuntimeError("no")
 
-    runner = SyncRunner(pipe.compile(), "main", framing=Framing())
+    runner = SyncRunner(pipe.compile(), "main", framing=Framing(), store=Shelf())
     with pytest.raises(RuntimeError, match=r"^no$"):
         runner.__enter__()
     assert log == ["start", "stop"]
@@ -129,6 +114,6 @@ def test_a_start_up_that_fails_comes_out_and_leaves_nothing_open() -> None:
 
 
 def test_running_without_the_context_says_what_to_do() -> None:
-    runner = SyncRunner(mixed([]).compile(), "main", framing=Framing())
+    runner = SyncRunner(mixed([]).compile(), "main", framing=Framing(), store=Shelf())
     with pytest.raises(RuntimeError, match=r"with SyncRunner\(\.\.\.\) as runner"):
         runner.run(delivery_of([]))

@@ -43,4 +43,4 @@ async def start(bus: Bus, trace_id: str, inbox: str = "") -> None:
 
 async def finish(bus: Bus, trace_id: str, terminal: Terminal = DONE) -> None:
     """End a run."""
-    assert await bus.end(trace_id, terminal, ())
+    assert await bus.end(trace_id, terminal)

@@ -209,3 +209,60 @@ async def test_a_bus_that_is_away_when_a_wait_runs_out_does_not_hide_that_it_did
     bus.fail("unwatch", Fault.BEFORE)
     with pytest.raises(WaitTimeoutError):
         await Waiters(bus, "inbox").wait(trace_id, 0.001)
+
+
+async def test_who_waits_for_a_run_that_the_bus_no_longer_knows_is_told_soon() -> None:
+    bus, lost, open_run = MemoryBus(), trace(), trace()
+    await start(bus, open_run)
+    waiters = Waiters(bus, "inbox", look_every_s=0.01)
+    async with running(bus, waiters):
+        both = [waiters.register(trace_id) for trace_id in (open_run, lost)]
+        with pytest.raises(UnknownRunError, match=lost):
+            await waiters.result(lost, both[1], LONG_S)
+        assert (waiters.counts["run_lost"], len(waiters), both[0].done()) == (1, 1, False)
+
+
+async def test_all_who_wait_are_told_when_everything_is_lost() -> None:
+    bus = MemoryBus()
+    waiters = Waiters(bus, "inbox", look_every_s=0.01)
+    async with running(bus, waiters):
+        futures = [waiters.register(trace()) for _ in range(600)]
+        await wait_until(lambda: len(waiters) == 0, description="all are told")
+        assert waiters.counts == {"run_lost": 600}
+        assert all(isinstance(future.exception(), UnknownRunError) for future in futures)
+
+
+async def test_a_run_that_is_being_started_is_not_taken_for_lost() -> None:
+    bus, starting, lost = FaultyBus(MemoryBus()), trace(), trace()
+    waiters = Waiters(bus, "inbox", look_every_s=0.01)
+    async with running(bus, waiters):
+        future = waiters.register(starting)
+        with waiters.starting([starting]):
+            waiters.register(lost)
+            await wait_until(lambda: waiters.counts["run_lost"] == 1, description="the other one is missed")
+            await start(bus, starting)
+        asked = bus.calls["view"]
+        await wait_until(lambda: bus.calls["view"] >= asked + 3, description="it was asked for")
+        assert not future.done()
+
+
+async def test_the_end_of_a_run_whose_event_was_lost_is_found_by_looking() -> None:
+    bus, trace_id = MemoryBus(), trace()
+    waiters = Waiters(bus, "inbox", look_every_s=0.01)
+    async with running(bus, waiters), waiters.expect(trace_id) as future:
+        await start(bus, trace_id, inbox="another")
+        await finish(bus, trace_id)
+        assert await waiters.result(trace_id, future, LONG_S) == DONE
+        await put(bus, trace_id, times=2)
+        await wait_until(lambda: waiters.counts["duplicate_terminal"] == 1, description="the second is counted")
+    assert waiters.counts == {"replied": 1, "duplicate_terminal": 1}
+
+
+async def test_looking_goes_on_after_the_bus_was_away() -> None:
+    bus, lost = FaultyBus(MemoryBus()), trace()
+    bus.fail("view", Fault.BEFORE, Fault.AFTER)
+    waiters = Waiters(bus, "inbox", look_every_s=0.01)
+    async with running(bus, waiters):
+        future = waiters.register(lost)
+        with pytest.raises(UnknownRunError):
+            await waiters.result(lost, future, LONG_S)

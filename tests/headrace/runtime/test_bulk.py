@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -41,6 +41,7 @@ def numbers(client: Client, answers: list[tuple[str, Terminal]]) -> list[int]:
     return [client.result(trace_id, terminal).number for trace_id, terminal in answers]
 
 
+@settings(deadline=None)  # a whole deployment a case: on a busy machine its start takes longer than 200 ms
 @given(st.lists(st.integers(0, 9), max_size=20), st.integers(1, 8), st.integers(1, 8))
 async def test_every_message_is_answered_once_in_input_order(asked: list[int], window: int, batch: int) -> None:
     async with local(echo().compile()) as client:

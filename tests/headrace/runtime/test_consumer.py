@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec import Struct
 
-from headrace import Drop, Pipe, Retry
+from headrace import Drop, Gather, Pipe, Retry
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import RedisBus
@@ -31,6 +31,10 @@ class Ask(Struct):
 class Told(Struct):
     number: int
     calls: int
+
+
+class Part(Struct):
+    number: int
 
 
 @dataclass
@@ -158,7 +162,7 @@ async def test_a_failed_call_is_tried_again_later_and_then_fails_its_run(bus: Fa
             await client.run(Ask(-1))
     assert node.calls == 2
     assert consumer.counts["promoted"] == 1
-    (letter,) = [dead_letter.decode(one) for one in await bus.dead_letters("waits.main", limit=10)]
+    (letter,) = [dead_letter.decode(one.blob) for one in await bus.dead_letters("waits.main", limit=10)]
     assert (letter.attempt, letter.failure.error, letter.failure.detail) == (2, "ValueError", "")
 
 
@@ -177,3 +181,46 @@ async def test_an_entry_that_was_handed_out_too_often_is_given_up_without_callin
                 client.result(trace, await future)
     assert node.calls == 0
     assert consumer.counts["poison"] == 1
+
+
+@pytest.mark.parametrize("method", ["abandoned", "now_ms"])
+async def test_nothing_is_read_before_abandoned_runs_and_the_time_are_known(bus: FaultyBus, method: str) -> None:
+    bus.fail(method, *[Fault.BEFORE] * 1000)
+    async with running(bus, opened(), ConsumerOptions()) as (client, _):
+        asked = asyncio.create_task(client.run(Ask(1)))
+        await wait_until(lambda: bus.calls["submit"] > 0, description="the run has started")
+        before = bus.calls[method]
+        await wait_until(lambda: bus.calls[method] > before + 1, description="it was asked in vain")
+        assert bus.calls["read"] == 0
+        bus._faults[method].clear()
+        assert await asked == Told(1, 1)
+
+
+async def test_chores_are_done(bus: FaultyBus) -> None:
+    options = ConsumerOptions(lease_s=0.15, promote_every_s=0.01, sweep_every_s=0.01)
+    async with running(bus, opened(), options):
+        chores = ("claim", "promote", "expire", "sweep")
+        await wait_until(lambda: all(bus.calls[chore] for chore in chores), description="each was done")
+
+
+async def test_a_gather_whose_frames_cannot_be_fetched_for_a_while_waits_for_them(bus: FaultyBus) -> None:
+    pipe = Pipe("waits")
+
+    @pipe.node
+    async def split(ask: Ask) -> list[Part]:
+        return [Part(number) for number in range(ask.number)]
+
+    @pipe.node
+    async def add(parts: Gather[Part]) -> Told:
+        return Told(sum(part.number for part in parts), len(parts))
+
+    plan = pipe.compile()
+    bus.fail("stashed", Fault.BEFORE, Fault.AFTER)
+    async with (
+        consuming(plan, bus, Framing(), ("main",)) as (consumer,),
+        coordinating(bus),
+        connected(plan, bus, Framing()) as client,
+    ):
+        assert await client.run(Ask(4)) == Told(6, 4)
+        await wait_until(lambda: consumer.in_flight == 0, description="nothing is held")
+    assert consumer.counts["crashed"] == 0

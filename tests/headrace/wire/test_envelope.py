@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headrace.errors import EnvelopeError, EnvelopeTooLargeError, SignatureError
-from headrace.wire.envelope import Envelope, Framing
+from headrace.wire.envelope import TRACE_BYTES, Envelope, Framing, trace_of
 from headrace.wire.signing import SIGNATURE_BYTES, Keyring
 
 OLD, NEW = b"the old secret, 16+", b"the new secret, 16+"
@@ -17,7 +17,8 @@ TEXT = st.text()
 COUNT = st.integers(0, 2**63 - 1)
 ENVELOPES = st.builds(
     Envelope,
-    **dict.fromkeys(("id", "trace_id", "pipe", "node", "slot", "type", "plan", "scope", "key"), TEXT),
+    trace_id=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    **dict.fromkeys(("id", "pipe", "node", "slot", "type", "plan", "scope", "key"), TEXT),
     **dict.fromkeys(("origin_run_id", "traceparent"), TEXT),
     body=st.binary(),
     deadline_ms=COUNT,
@@ -25,10 +26,11 @@ ENVELOPES = st.builds(
     lineage=st.lists(COUNT).map(tuple),
     tickets=st.lists(TEXT).map(tuple),
     visits=st.dictionaries(TEXT, COUNT),
+    failed_ms=COUNT,
 )
 UNSIGNED, SIGNED = Framing(), Framing(Keyring({"new": NEW}, "new"))
-WHOLE = UNSIGNED.seal(msgspec.structs.replace(ENVELOPE, traceparent="tp"))  # all its 17 parts are written
-DEEP = WHOLE[:3] + b"\x12" + WHOLE[4:] + b"\x91" * 100_000  # and an 18th, nested without end
+WHOLE = UNSIGNED.seal(msgspec.structs.replace(ENVELOPE, traceparent="tp", failed_ms=1))  # all its 18 parts are written
+DEEP = WHOLE[:19] + b"\x13" + WHOLE[20:] + b"\x91" * 100_000  # and a 19th, nested without end
 
 
 @given(ENVELOPES)
@@ -49,7 +51,8 @@ def test_any_payload_comes_out_of_its_frame_as_it_went_in(payload: bytes) -> Non
 @example(b"\xff")
 @example(WHOLE.replace(b"\xa2tp", b"\xa2\xff\xfe"))
 @example(DEEP)
-@example(b"\x03new" + b"x" * SIGNATURE_BYTES)
+@example(bytes(16))
+@example(bytes(16) + b"\x03new" + b"x" * SIGNATURE_BYTES)
 def test_bytes_that_are_no_frame_of_ours_raise_an_envelope_error_and_nothing_else(frame: bytes) -> None:
     for framing in (UNSIGNED, SIGNED):
         with pytest.raises(EnvelopeError):
@@ -73,7 +76,7 @@ def test_a_signed_frame_changed_at_any_byte_is_refused() -> None:
         for flip in (0x01, 0x80, 0xFF):
             changed = bytearray(frame)
             changed[position] ^= flip
-            with pytest.raises(SignatureError):
+            with pytest.raises(SignatureError if position >= TRACE_BYTES else EnvelopeError):
                 SIGNED.open(bytes(changed))
 
 
@@ -119,18 +122,49 @@ def test_a_frame_of_just_the_limit_passes_and_one_byte_more_is_refused_on_both_w
 
 def test_an_oversized_frame_is_refused_before_its_signature_is_looked_at() -> None:
     with pytest.raises(EnvelopeTooLargeError):
-        Framing(Keyring({"new": NEW}, "new"), max_frame_bytes=10).open(b"\x03old" + b"x" * 100)
+        Framing(Keyring({"new": NEW}, "new"), max_frame_bytes=10).open(bytes(16) + b"\x03old" + b"x" * 100)
 
 
 def test_a_refusal_shows_nothing_of_the_frame() -> None:
     for payload in (b"a secret", msgspec.msgpack.encode({"a": "secret"}), msgspec.msgpack.encode(["secret"])):
         with pytest.raises(EnvelopeError) as caught:
-            UNSIGNED.open(UNSIGNED.wrap(payload))
+            UNSIGNED.open(bytes(16) + UNSIGNED.wrap(payload))
         assert str(caught.value) == "envelope refused: the payload is no envelope"
 
 
 def test_an_envelope_from_a_newer_release_with_more_headers_is_read() -> None:
-    sent = msgspec.structs.replace(ENVELOPE, traceparent="00-1-2-03")
-    parts = msgspec.msgpack.decode(bytes(UNSIGNED.unwrap(UNSIGNED.seal(sent))))
+    sent = msgspec.structs.replace(ENVELOPE, failed_ms=7)
+    frame = UNSIGNED.seal(sent)
+    parts = msgspec.msgpack.decode(frame[TRACE_BYTES + 1 :])
+    newer = frame[:TRACE_BYTES] + UNSIGNED.wrap(msgspec.msgpack.encode([*parts, "a later header"]))
 
-    assert UNSIGNED.open(UNSIGNED.wrap(msgspec.msgpack.encode([*parts, "a later header"]))) == sent
+    assert UNSIGNED.open(newer) == sent
+
+
+@given(ENVELOPES)
+def test_a_frame_names_its_run_in_clear_whoever_signed_it(envelope: Envelope) -> None:
+    for framing in (UNSIGNED, SIGNED):
+        assert trace_of(framing.seal(envelope)) == envelope.trace_id
+
+
+def test_a_frame_that_cannot_be_opened_names_its_run_as_long_as_its_first_bytes_are_there() -> None:
+    frame = SIGNED.seal(ENVELOPE)
+
+    for damaged in (frame[:16], frame[:40], frame[:-1], frame + b"x" * 1000):
+        with pytest.raises(EnvelopeError):
+            SIGNED.open(damaged)
+        assert trace_of(damaged) == ENVELOPE.trace_id
+    for short in (b"", frame[:15]):
+        assert trace_of(short) == ""
+
+
+def test_a_frame_under_the_name_of_another_run_is_refused() -> None:
+    for framing in (UNSIGNED, SIGNED):
+        with pytest.raises(EnvelopeError, match=r"^envelope refused: the run named in front of it is another$"):
+            framing.open(b"\x01" * TRACE_BYTES + framing.seal(ENVELOPE)[TRACE_BYTES:])
+
+
+@pytest.mark.parametrize("trace_id", ["", "0" * 31, "0" * 33, "g" * 32, "A" * 32, "00 " * 16, "\u0660" * 32])
+def test_an_envelope_of_no_trace_id_is_not_sealed(trace_id: str) -> None:
+    with pytest.raises(EnvelopeError, match=r"its trace_id is not 32 lowercase hexadecimal digits$"):
+        UNSIGNED.seal(msgspec.structs.replace(ENVELOPE, trace_id=trace_id))

@@ -4,17 +4,32 @@ import asyncio
 import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, islice
 
+from headrace.bus.memory.listeners import Listeners
 from headrace.bus.memory.stream import MemoryStream
 from headrace.kernel.clock import Clock, SystemClock
 from headrace.ledger import algebra
-from headrace.ledger.state import Append, DeadLettered, Drained, Effect, Ended, Ledger, Scheduled
-from headrace.ledger.terminal import STARVED
+from headrace.ledger.lanes import forget
+from headrace.ledger.state import (
+    Abandoned,
+    Append,
+    Cleared,
+    DeadLettered,
+    Drained,
+    Effect,
+    Ended,
+    Idle,
+    Ledger,
+    Scheduled,
+)
+from headrace.ledger.terminal import EXPIRED
 from headrace.ledger.values import (
+    Alarm,
     Answer,
     Commit,
     Delivery,
+    Letter,
     RunView,
     Schedule,
     Submission,
@@ -39,15 +54,18 @@ class MemoryBus:
         self._retention_s = retention_s
         self._ledger = Ledger(lane_batch=lane_batch)
         self._streams: defaultdict[str, MemoryStream] = defaultdict(MemoryStream)
-        self._schedules: defaultdict[str, list[tuple[float, int, str, Schedule]]] = defaultdict(list)
-        self._schedule_ids = count()
-        self._dead: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._schedules: defaultdict[str, list[tuple[float, int, str, Schedule | Alarm]]] = defaultdict(list)
+        self._ids = count(1)
+        self._dead: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        self._deadlines: list[tuple[float, str]] = []
+        self._abandoned: dict[str, None] = {}
+        self._listeners = Listeners()
         self._replies: deque[TerminalEvent] = deque()
         self._undelivered: dict[str, TerminalEvent] = {}
-        self._reply_ids = count(1)
         self._waiters: dict[str, tuple[str, ...]] = {}
         self._inboxes: defaultdict[str, deque[TerminalEvent]] = defaultdict(deque)
         self._drained: deque[tuple[float, str]] = deque()
+        self._idle: list[tuple[float, int, Idle]] = []
         self._sleepers: defaultdict[tuple[str, str], set[asyncio.Future[None]]] = defaultdict(set)
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
@@ -69,28 +87,63 @@ class MemoryBus:
 
     async def promote(self, group: str, *, limit: int) -> int:
         scheduled = self._schedules[group]
-        due: list[tuple[str, Schedule]] = []
+        due: list[tuple[str, Schedule | Alarm]] = []
         while scheduled and len(due) < limit and scheduled[0][0] <= self._clock.monotonic():
-            _, _, trace_id, schedule = heapq.heappop(scheduled)
-            due.append((trace_id, schedule))
+            _, _, trace_id, what = heapq.heappop(scheduled)
+            due.append((trace_id, what))
         self._carry_out(group, algebra.promote(self._ledger, due))
         return len(due)
+
+    async def expire(self, *, limit: int) -> int:
+        expired = 0
+        while self._deadlines and expired < limit and self._deadlines[0][0] <= self._clock.monotonic():
+            _, trace_id = heapq.heappop(self._deadlines)
+            effects = algebra.end(self._ledger, trace_id, EXPIRED)
+            self._carry_out("", effects or [])
+            expired += effects is not None
+        return expired
+
+    async def stashed(self, trace_id: str, stash: str, *, offset: int, limit: int) -> list[bytes]:
+        run = self._ledger.runs.get(trace_id)
+        arrivals = run.joins.get(stash) if run is not None else None
+        return arrivals.gathered[offset : offset + limit] if arrivals is not None else []
+
+    async def recall(self, trace_id: str, name: str) -> bytes | None:
+        run = self._ledger.runs.get(trace_id)
+        return run.memory.get(name) if run is not None else None
+
+    async def remember(self, trace_id: str, name: str, blob: bytes) -> bytes:
+        run = self._ledger.runs.get(trace_id)
+        return run.memory.setdefault(name, blob) if run is not None and algebra.takes_work(run) else blob
+
+    async def abandoned(self, listener: str, *, wait_s: float) -> list[str]:
+        if not self._listeners.knows(listener):
+            return self._listeners.begin(listener, list(self._abandoned))
+        if not self._listeners.has_news(listener):
+            await self._wait(("control", ""), wait_s)
+        return self._listeners.take(listener)
+
+    async def unlisten(self, listener: str) -> None:
+        self._listeners.leave(listener)
+
+    async def sweep(self, group: str, *, idle_s: float) -> int:
+        return self._streams[group].sweep(self._clock.monotonic() - idle_s)
 
     async def backlog(self, group: str) -> int:
         return len(self._streams[group])
 
-    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
-        return self._dead[group][:limit]
+    async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
+        return [Letter(0, letter_id, blob) for letter_id, blob in islice(self._dead[group].items(), limit)]
 
     async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
-        self._forget_old_runs()
+        self._forget_what_is_old()
         return [self._submit(submission) for submission in submissions]
 
     async def view(self, trace_id: str) -> RunView | None:
         run = self._ledger.runs.get(trace_id)
         if run is None:
             return None
-        return RunView(trace_id, run.pipe, run.plan, run.terminal, run.in_flight, run.created_ms)
+        return RunView(trace_id, run.pipe, run.plan, run.terminal, run.in_flight, run.waiting, run.created_ms)
 
     async def watch(self, trace_id: str, inbox: str) -> RunView | None:
         view = await self.view(trace_id)
@@ -106,10 +159,29 @@ class MemoryBus:
         else:
             self._waiters.pop(trace_id, None)
 
-    async def end(self, trace_id: str, terminal: Terminal, tickets: Sequence[tuple[str, str]]) -> bool:  # noqa: ARG002 - the ledger knows the tickets itself
+    async def end(self, trace_id: str, terminal: Terminal) -> bool:
         effects = algebra.end(self._ledger, trace_id, terminal)
         self._carry_out("", effects or [])
+        if effects is not None:
+            await self._listeners.have_heard()
         return effects is not None
+
+    async def signal(self, trace_id: str, signal: str, frame: bytes, groups: Sequence[str]) -> bool:  # noqa: ARG002 - the ledger knows what is parked where
+        effects = algebra.signal(self._ledger, trace_id, signal, frame)
+        self._carry_out("", effects or [])
+        return effects is not None
+
+    async def redrive(self, group: str, letter: Letter, submission: Submission) -> bool:
+        if letter.id not in self._dead[group] or not self._submit(submission):
+            return False
+        del self._dead[group][letter.id]
+        return True
+
+    async def purge(self, group: str, letters: Sequence[Letter]) -> int:
+        return sum(self._dead[group].pop(letter.id, None) is not None for letter in letters)
+
+    async def now_ms(self) -> int:
+        return int(self._clock.now() * _MS)
 
     async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:  # noqa: ARG002 - in one process no reader dies alone
         if not self._replies:
@@ -150,13 +222,16 @@ class MemoryBus:
             return False
         if submission.inbox:
             self._waiters[submission.trace_id] = (submission.inbox,)
+        if submission.timeout_ms:
+            due_s = self._clock.monotonic() + submission.timeout_ms / _MS
+            heapq.heappush(self._deadlines, (due_s, submission.trace_id))
         self._carry_out("", effects)
         return True
 
     def _commit(self, group: str, commit: Commit) -> list[Answer]:
         if not self._streams[group].acknowledge(commit.delivery_id):
             return [Answer.FENCED] * len(commit.settled)
-        answers, effects = algebra.commit(self._ledger, commit, STARVED)
+        answers, effects = algebra.commit(self._ledger, commit)
         self._carry_out(group, effects)
         return answers
 
@@ -166,20 +241,29 @@ class MemoryBus:
                 case Append(target, entry):
                     self._streams[target].append(entry)
                     self._wake(("stream", target))
-                case Scheduled(trace_id, schedule):
-                    due_s = self._clock.monotonic() + schedule.delay_ms / _MS
-                    item = (due_s, next(self._schedule_ids), trace_id, schedule)
-                    heapq.heappush(self._schedules[schedule.group], item)
+                case Scheduled(trace_id, target, delay_ms, what):
+                    due_s = self._clock.monotonic() + delay_ms / _MS
+                    heapq.heappush(self._schedules[target], (due_s, next(self._ids), trace_id, what))
                 case DeadLettered(blob):
-                    self._dead[group].append(blob)
+                    self._dead[group][str(next(self._ids))] = blob
+                case Abandoned(trace_id):
+                    self._abandoned[trace_id] = None
+                    self._listeners.tell(trace_id)
+                    self._wake(("control", ""))
+                case Cleared(trace_id):
+                    self._abandoned.pop(trace_id, None)
                 case Ended(trace_id, terminal):
-                    self._replies.append(TerminalEvent(trace_id, terminal, 0, str(next(self._reply_ids))))
+                    self._replies.append(TerminalEvent(trace_id, terminal, 0, str(next(self._ids))))
                     self._wake(("replies", ""))
+                case Idle(delay_ms=delay_ms):
+                    heapq.heappush(self._idle, (self._clock.monotonic() + delay_ms / _MS, next(self._ids), effect))
                 case Drained(trace_id):
                     self._drained.append((self._clock.monotonic() + self._retention_s, trace_id))
 
-    def _forget_old_runs(self) -> None:
+    def _forget_what_is_old(self) -> None:
         now_s = self._clock.monotonic()
+        while self._idle and self._idle[0][0] <= now_s:
+            forget(self._ledger, heapq.heappop(self._idle)[2])
         while self._drained and self._drained[0][0] <= now_s:
             self._ledger.runs.pop(self._drained.popleft()[1], None)
 

@@ -21,6 +21,7 @@ class MemoryStream:
         self._entries: dict[str, Entry] = {}
         self._new: deque[str] = deque()
         self._leases: dict[str, _Lease] = {}
+        self._seen_s: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -34,6 +35,7 @@ class MemoryStream:
 
     def read(self, consumer: str, limit: int, now_s: float) -> list[Delivery]:
         """Hand out entries never handed out."""
+        self._seen_s[consumer] = now_s
         ids = [self._new.popleft() for _ in range(min(limit, len(self._new)))]
         for entry_id in ids:
             self._leases[entry_id] = _Lease(consumer, 1, now_s)
@@ -41,6 +43,7 @@ class MemoryStream:
 
     def claim(self, consumer: str, limit: int, idle_s: float, now_s: float) -> list[Delivery]:
         """Hand out again what has been idle for so long."""
+        self._seen_s[consumer] = now_s
         stale = [entry_id for entry_id, lease in self._leases.items() if now_s - lease.since_s >= idle_s][:limit]
         for entry_id in stale:  # taken out and put in last, so that claims come round to every entry
             self._leases[entry_id] = _Lease(consumer, self._leases.pop(entry_id).deliveries + 1, now_s)
@@ -53,6 +56,14 @@ class MemoryStream:
             return False
         lease.since_s = now_s
         return True
+
+    def sweep(self, silent_since_s: float) -> int:
+        """Forget consumers that hold nothing and have been silent since then."""
+        holders = {lease.consumer for lease in self._leases.values()}
+        silent = [name for name, seen_s in self._seen_s.items() if seen_s <= silent_since_s and name not in holders]
+        for name in silent:
+            del self._seen_s[name]
+        return len(silent)
 
     def acknowledge(self, entry_id: str) -> bool:
         """Delete a handed-out entry; False where it is gone."""

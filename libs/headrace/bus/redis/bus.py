@@ -3,20 +3,22 @@
 from headrace.bus.redis.ingress import RedisIngress
 from headrace.bus.redis.replies import RedisReplies
 from headrace.bus.redis.server import Server
+from headrace.bus.redis.spill import DEFAULT_SPILL_OVER
 from headrace.bus.redis.work import RedisWork
 
 DEFAULT_NAMESPACE = "headrace"
 
 
 class RedisBus(RedisWork, RedisIngress, RedisReplies):
-    """Keeps the bus contract on a Redis server.
+    """Keeps the bus contract on Redis.
 
     Args:
-        url: Where the server is.
+        url: Where it is, as `bus.redis.url` describes: one server, behind sentinels, or a cluster.
         namespace: Sets deployments that share a server apart.
         partitions: Over how many hash tags runs are spread; the same for every process of a deployment.
         retention_s: Seconds that the record of an ended run is kept.
         lane_batch: The most items that a lane hands out at once.
+        spill_over: The most outputs of one hop that are recorded by its commit itself; more follow in parts.
 
     Raises:
         SettingsError: The address cannot be understood.
@@ -30,9 +32,10 @@ class RedisBus(RedisWork, RedisIngress, RedisReplies):
         partitions: int = 1,
         retention_s: float = 3600.0,
         lane_batch: int = 256,
+        spill_over: int = DEFAULT_SPILL_OVER,
     ) -> None:
         server = Server(url, namespace=namespace, partitions=partitions, retention_s=retention_s, lane_batch=lane_batch)
-        RedisWork.__init__(self, server)
+        RedisWork.__init__(self, server, spill_over=spill_over)
         RedisIngress.__init__(self, server)
         RedisReplies.__init__(self, server)
 

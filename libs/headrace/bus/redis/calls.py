@@ -1,171 +1,100 @@
-"""Spells script calls: values to KEYS and ARGV, in the order that the scripts' headers give. Pure."""
+"""Calls of the scripts: what each is given. Pure."""
 
-import msgspec
 from msgspec import Struct
 
+from headrace.bus.redis.call import Call, Limits, Spill, Tickets, raw
 from headrace.bus.redis.keys import Keys
-from headrace.bus.redis.scripts import Value
 from headrace.ledger.terminal import STARVED
-from headrace.ledger.values import (
-    Arrive,
-    Commit,
-    Emit,
-    Enqueue,
-    Output,
-    Schedule,
-    Settled,
-    Submission,
-    Terminal,
-    TerminalEvent,
-)
+from headrace.ledger.values import Commit, Feed, Letter, Output, Submission, Terminal, TerminalEvent
 
 
-class Due(Struct, frozen=True, array_like=True):
-    """A member of the sorted set of scheduled items."""
+class Staged(Struct, frozen=True):
+    """A commit that is ready to be sent.
 
-    trace_id: str
-    schedule: Schedule
-
-
-_encode_due = msgspec.msgpack.Encoder().encode
-_decode_due = msgspec.msgpack.Decoder(Due).decode
-
-
-class Call:
-    """The KEYS and ARGV of one script call; a key named twice stands in KEYS once.
-
-    Args:
-        keys: Spells the keys of the partition.
-        first: The keys that the script's header numbers.
+    Attributes:
+        commit: With no more outputs than one call can hold.
+        spills: For each settled item the outputs that come later, None for none.
     """
 
-    def __init__(self, keys: Keys, *first: str) -> None:
-        self.keys: list[str] = list(first)
-        self.args: list[Value] = []
-        self._spell = keys
-        self._numbers: dict[tuple[str, ...], int] = {}
-
-    def number(self, *keys: str) -> int:
-        """Give the number of the first of some keys that stand side by side in KEYS."""
-        number = self._numbers.get(keys)
-        if number is None:
-            number = self._numbers[keys] = len(self.keys) + 1
-            self.keys.extend(keys)
-        return number
-
-    def add(self, *values: Value) -> None:
-        """Add arguments."""
-        self.args.extend(values)
-
-    def lane(self, lane: str, group: str) -> None:
-        """Add a lane, which the empty name says is none."""
-        self.add(self.number(*self._spell.lane(lane, group)) if lane else 0, lane)
-
-    def output(self, trace_id: str, output: Output) -> None:
-        """Add an output."""
-        match output:
-            case Emit(group=group, frame=frame):
-                self.add("emit", self.number(self._spell.stream(group)), frame)
-            case Arrive(group=group, frame=frame, slots=slots):
-                join = f"{output.node}/{output.scope}"
-                self.add("join", self.number(self._spell.stream(group)), join, output.slot, len(slots), *slots, frame)
-            case Enqueue(group=group, frame=frame):
-                self.add("lane")
-                self.lane(output.lane, group)
-                self.add(int(output.by_ingress), frame)
-            case Schedule(group=group):
-                member = _encode_due(Due(trace_id, output))
-                self.add("schedule", self.number(self._spell.scheduled(group)), output.delay_ms, member)
-
-    def settled(self, settled: Settled) -> None:
-        """Add how one item ended."""
-        terminal = settled.terminal
-        self.add(
-            self.number(*self._spell.run(settled.trace_id)) if settled.trace_id else 0,
-            settled.trace_id,
-            settled.ticket,
-            int(any(isinstance(output, Schedule) and output.lane for output in settled.outputs)),
-            terminal.state if terminal else "",
-            terminal.blob if terminal else b"",
-            int(settled.dead is not None),
-            settled.dead or b"",
-            len(settled.tickets),
-        )
-        for lane, group in settled.tickets:
-            self.lane(lane, group)
-        self.add(len(settled.outputs))
-        for output in settled.outputs:
-            self.output(settled.trace_id, output)
-
-    def commit(self, group: str, commit: Commit) -> None:
-        """Add a commit."""
-        self.add(commit.delivery_id)
-        self.lane(commit.lane, group)
-        self.add(int(commit.state is not None), commit.state or b"", commit.limit, len(commit.settled))
-        for settled in commit.settled:
-            self.settled(settled)
-        self.add(len(commit.rest))
-        for item in commit.rest:
-            self.add(item.ticket, *item.frames)
-
-    def submission(self, submission: Submission) -> None:
-        """Add the start of a run."""
-        number = self.number(*self._spell.run(submission.trace_id))
-        self.add(number, submission.trace_id, submission.pipe, submission.plan, submission.inbox)
-        self.add(len(submission.tickets))
-        for lane, group in submission.tickets:
-            self.lane(lane, group)
-        self.add(len(submission.outputs))
-        for output in submission.outputs:
-            self.output(submission.trace_id, output)
-
-    def due(self, group: str, member: bytes) -> None:
-        """Add a due member of the group's schedule, as `due.lua` gave it."""
-        due = _decode_due(member)
-        schedule = due.schedule
-        self.add(member, self.number(*self._spell.run(due.trace_id)))
-        self.lane(schedule.lane, group)
-        self.add(self.number(self._spell.stream(group)), schedule.item.ticket)
-        self.add(len(schedule.item.frames), *schedule.item.frames)
+    commit: Commit
+    spills: tuple[Spill | None, ...]
 
 
-def commit_call(
-    keys: Keys, group: str, commits: list[Commit], consumers: str, retention_ms: int, lane_batch: int
-) -> Call:
+class Part(Struct, frozen=True):
+    """The first part of a spill, that is to be recorded.
+
+    Attributes:
+        member: The spill's, in the schedule.
+        length: Of the whole list, which tells whether another has been here.
+        feeds: What its outputs might have led to as they lay there.
+    """
+
+    trace_id: str
+    key: str
+    member: bytes
+    length: int
+    outputs: tuple[Output, ...]
+    feeds: tuple[Feed, ...]
+
+
+def commit_call(keys: Keys, group: str, commits: list[Staged], consumers: str, limits: Limits) -> Call:
     """Spell a call of `commit`."""
-    call = Call(keys, keys.stream(group), keys.dead(group), keys.replies)
-    call.add(consumers, retention_ms, lane_batch, STARVED.blob, len(commits))
-    for commit in commits:
-        call.commit(group, commit)
+    call = _run_call(keys, limits, keys.stream(group), keys.dead(group))
+    call.add(consumers, raw(STARVED.blob), len(commits))
+    for staged in commits:
+        call.commit(group, staged.commit, staged.spills)
     return call
 
 
-def submit_call(keys: Keys, submissions: list[Submission], lane_batch: int) -> Call:
+def unspill_call(keys: Keys, group: str, part: Part, tickets: Tickets, limits: Limits) -> Call:
+    """Spell a call of `unspill`."""
+    call = _run_call(keys, limits, keys.scheduled(group), part.key, *keys.run(part.trace_id))
+    call.add(raw(STARVED.blob), raw(part.member), part.length, len(part.outputs), part.trace_id)
+    call.tickets(tickets)
+    call.work(part.trace_id, part.feeds, part.outputs)
+    return call
+
+
+def submit_call(keys: Keys, submissions: list[Submission], limits: Limits) -> Call:
     """Spell a call of `submit`."""
-    call = Call(keys, keys.replies, keys.waiters)
-    call.add(lane_batch, len(submissions))
+    call = _run_call(keys, limits)
+    call.add(len(submissions))
     for submission in submissions:
         call.submission(submission)
     return call
 
 
-def end_call(
-    keys: Keys, trace_id: str, terminal: Terminal, tickets: list[tuple[str, str]], retention_ms: int, lane_batch: int
-) -> Call:
-    """Spell a call of `end`."""
-    call = Call(keys, *keys.run(trace_id), keys.replies)
-    call.add(retention_ms, lane_batch, trace_id, terminal.state, terminal.blob, len(tickets))
-    for lane, group in tickets:
-        call.lane(lane, group)
+def redrive_call(keys: Keys, group: str, letter: Letter, submission: Submission, limits: Limits) -> Call:
+    """Spell a call of `submit` that takes a dead letter out."""
+    call = _run_call(keys, limits)
+    call.add(1)
+    call.submission(submission, keys.dead(group), letter.id)
     return call
 
 
-def promote_call(keys: Keys, group: str, members: list[bytes], lane_batch: int) -> Call:
-    """Spell a call of `promote`."""
-    call = Call(keys, keys.scheduled(group))
-    call.add(lane_batch, len(members))
-    for member in members:
-        call.due(group, member)
+def end_call(keys: Keys, trace_id: str, terminal: Terminal, tickets: Tickets, limits: Limits) -> Call:
+    """Spell a call of `end`."""
+    call = _run_call(keys, limits, *keys.run(trace_id))
+    call.add(trace_id, terminal.state, raw(terminal.blob))
+    call.tickets(tickets)
+    return call
+
+
+def promote_call(keys: Keys, group: str, members: list[tuple[bytes, Tickets]], limits: Limits) -> Call:
+    """Spell a call of `promote`; each member comes with the tickets of its run."""
+    call = _run_call(keys, limits, keys.scheduled(group))
+    call.add(len(members))
+    for member, tickets in members:
+        call.due(group, member, tickets)
+    return call
+
+
+def signal_call(keys: Keys, trace_id: str, signal: str, frame: bytes, groups: list[str]) -> Call:
+    """Spell a call of `signal`."""
+    call = Call(keys, *keys.run(trace_id))
+    call.add(signal, raw(frame), len(groups))
+    for group in groups:
+        call.add(group, call.number(keys.stream(group)))
     return call
 
 
@@ -176,6 +105,12 @@ def deliver_call(
     call = Call(keys, keys.replies, keys.waiters)
     call.add(coordinators, keep_ms, len(matches))
     for event, inboxes in matches:
-        call.add(event.id, event.trace_id, event.terminal.state, event.terminal.blob, len(inboxes))
+        call.add(event.id, event.trace_id, event.terminal.state, raw(event.terminal.blob), len(inboxes))
         call.add(*(call.number(keys.inbox(inbox)) for inbox in inboxes))
+    return call
+
+
+def _run_call(keys: Keys, limits: Limits, *first: str) -> Call:
+    call = Call(keys, keys.replies, keys.waiters, keys.deadlines, keys.abandoned, keys.control, *first)
+    call.add(limits.retention_ms, limits.lane_batch)
     return call

@@ -1,52 +1,58 @@
-"""Connections of the Redis bus: a fixed number a process, time-outs set by us, no silent retries.
+"""What the Redis bus speaks through: commands and blocking reads, on one server, behind sentinels or on a cluster.
 
 The client library's defaults are wrong for a bus: it would retry commands that must not run twice, and give up on
-blocking reads. So commands and blocking reads have pools of their own; a failed command raises, and asking again is
-the caller's, who knows that it is safe.
+blocking reads. So a failed command raises, and asking again is the caller's, who knows that it is safe.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from headrace.errors import BusError, BusFullError, BusUnavailableError, SettingsError
+from headrace.bus.redis.nodes import Nodes
+from headrace.bus.redis.reads import Read, Reads, Word
+from headrace.bus.redis.routes import BROKEN, Commands, Routes, is_away
+from headrace.bus.redis.topology import BehindSentinels, Cluster, OneServer, Topology
+from headrace.bus.redis.url import Address, BusUrl, parse
+from headrace.errors import BusError, BusFullError, BusUnavailableError
 
 T = TypeVar("T")
 
-MAX_BLOCK_S = 5.0  # the longest a read blocks on the server
-COMMAND_TIMEOUT_S = 10.0  # a script over a full batch takes milliseconds; this tells a hung server
-COMMAND_CONNECTIONS = 4
-BLOCKING_CONNECTIONS = 32  # one a reader (a group consumed, an inbox, the replies); a service has one or two readers
-_AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
-
 
 class Connections:
-    """The two pools of one bus: `COMMAND_CONNECTIONS` at most, and one connection for each reader.
+    """The connections of one bus; `nodes` says how many there are.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`.
+        url: As `url` describes.
+
+    Attributes:
+        address: Where the bus is, without credentials.
+        commands: Runs commands, each where its keys are.
 
     Raises:
         SettingsError: The address cannot be understood.
     """
 
     def __init__(self, url: str) -> None:
-        self.address = _without_secrets(url)
-        self.commands = self._client(url, COMMAND_CONNECTIONS, COMMAND_TIMEOUT_S)
-        self.blocking = self._client(url, BLOCKING_CONNECTIONS, MAX_BLOCK_S + COMMAND_TIMEOUT_S)
+        where = parse(url)
+        self._nodes = Nodes(where)
+        self._topology = _topology(where, self._nodes)
+        routes = Routes(self._topology, self._nodes)
+        self._reads = Reads(routes, self._topology, self._nodes)
+        self._nodes.commands(where.hosts[0] if where.hosts else Address("", 0))  # a malformed address is told now
+        self.address = where.name
+        self.commands = Commands(routes, self._nodes)
 
-    async def block(self, *command: str | bytes | int) -> Any:  # noqa: ANN401 - a command's own answer
-        """Run a command that may block on the server; its answer is given as it came."""
-        return await self.blocking.execute_command(*command)  # type: ignore[no-untyped-call]  # untyped in the client
+    async def read(self, command: Sequence[Word], streams: Mapping[str, Word], wait_s: float) -> Read:
+        """Read streams, waiting for the first entry; see `Reads.read`."""
+        return await self._reads.read(command, streams, wait_s)
+
+    async def masters(self) -> tuple[Address, ...]:
+        """Give every server that has keys, for `Commands.on`."""
+        return await self._topology.masters()
 
     @asynccontextmanager
     async def errors(self) -> AsyncIterator[None]:
@@ -60,14 +66,13 @@ class Connections:
             yield
             if task is not None and task.cancelling() > cancellations:
                 raise asyncio.CancelledError
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        except BROKEN as error:
             raise BusUnavailableError(self.address, type(error).__name__) from error
         except OutOfMemoryError as error:
             raise BusFullError(self.address) from error
         except ResponseError as error:
-            word = str(error).split(" ", 1)[0]
-            if word in _AWAY:
-                raise BusUnavailableError(self.address, word) from error
+            if is_away(error):
+                raise BusUnavailableError(self.address, type(error).__name__) from error
             raise BusError(f"the bus at {self.address} answered with an error: {error}") from error
         except RedisError as error:
             raise BusError(f"the bus at {self.address} failed: {type(error).__name__}") from error
@@ -81,41 +86,19 @@ class Connections:
             try:
                 return await ask()
             except RedisConnectionError:
-                await self.commands.connection_pool.disconnect(inuse_connections=False)
                 return await ask()
 
     async def aclose(self) -> None:
-        """Close both pools; idempotent."""
-        for client in (self.commands, self.blocking):
-            await client.aclose()
-            await client.connection_pool.aclose()
-
-    def _client(self, url: str, connections: int, timeout_s: float) -> Redis:
-        try:
-            pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # untyped options
-                url,
-                max_connections=connections,
-                timeout=COMMAND_TIMEOUT_S,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=COMMAND_TIMEOUT_S,
-                socket_keepalive=True,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
-        except ValueError as error:
-            raise SettingsError("bus_url", "is no redis://, rediss:// or unix:// address") from error
-        client = Redis(connection_pool=pool)
-        for command in ("XREADGROUP", "XREAD"):
-            client.set_response_callback(command, _as_it_is)
-        return client
+        """Close all connections; idempotent."""
+        await self._topology.aclose()
+        await self._nodes.aclose()
 
 
-def _as_it_is(response: Any, **_options: Any) -> Any:  # noqa: ANN401 - the client's own signature
-    return response
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+def _topology(url: BusUrl, nodes: Nodes) -> Topology:
+    match url.kind:
+        case "server":
+            return OneServer()
+        case "sentinel":
+            return BehindSentinels(url)
+        case "cluster":
+            return Cluster(url, nodes)

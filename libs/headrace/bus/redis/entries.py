@@ -8,23 +8,25 @@ RawEntry = tuple[bytes, Sequence[bytes] | None]
 
 
 def delivery(partition: int, entry_id: bytes, deliveries: int, fields: Sequence[bytes]) -> Delivery:
-    """Read an entry of a group's stream: pairs of ticket and frame, then the lane and its state."""
-    lane, state = "", None
+    """Read an entry of a group's stream: pairs of ticket and frame, then the lane and its state, or the stash."""
+    lane, state, stash = "", None, ""
     items: list[Item] = []
     unticketed: list[bytes] = []
     for name, value in zip(fields[::2], fields[1::2], strict=True):
         if name == b"0":
             unticketed.append(value)
         elif name == b"lane":
-            lane = value.decode()
+            lane = value.decode(errors="replace")
         elif name == b"state":
             state = value
+        elif name == b"stash":
+            stash = value.decode(errors="replace")
         elif name.isdigit():
             items.append(Item((value,), int(name)))
         else:
             unticketed.append(value)
     if unticketed:
-        items.append(Item(tuple(unticketed)))
+        items.append(Item(tuple(unticketed), stash=stash))
     return Delivery(partition, entry_id.decode(), deliveries, Entry(tuple(items), lane, state))
 
 

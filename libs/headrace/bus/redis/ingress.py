@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from headrace.bus.redis import calls
+from headrace.bus.redis.listeners import Listeners
 from headrace.bus.redis.scripts import Value
 from headrace.bus.redis.server import Server, by_partition
-from headrace.ledger.values import RunState, RunView, Submission, Terminal
+from headrace.ledger.values import Letter, RunState, RunView, Submission, Terminal
 from headrace.wire.trace import partition_of
 
-_RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "created_ms")
+_RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "waiting", "created_ms")
 
 
 class RedisIngress:
@@ -21,13 +22,14 @@ class RedisIngress:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._listeners = Listeners(server)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
         is_new = [False] * len(submissions)
         for partition, positions in by_partition(submissions, lambda one: partition_of(one.trace_id)).items():
             chosen = [submissions[position] for position in positions]
-            call = calls.submit_call(self._server.keys[partition], chosen, self._server.lane_batch)
-            raw = await self._ask("submit", call.keys, call.args)
+            call = calls.submit_call(self._server.keys[partition], chosen, self._server.limits)
+            raw = await self._ask("submit", call.keys, call.argv)
             for position, answer in zip(positions, raw, strict=True):
                 is_new[position] = answer == 1
         return is_new
@@ -39,12 +41,14 @@ class RedisIngress:
         run, _ = keys.run(trace_id)
         commands = self._server.connections.commands
         raw: list[Any] = await self._server.connections.twice(lambda: commands.hmget(run, list(_RUN_FIELDS)))
-        pipe, plan, state, terminal, in_flight, created_ms = (value or b"" for value in raw)
+        pipe, plan, state, terminal, in_flight, waiting, created_ms = (value or b"" for value in raw)
         if not state:
             return None
         run_state = RunState(state.decode())
         ended = None if run_state is RunState.OPEN else Terminal(run_state, terminal)
-        return RunView(trace_id, pipe.decode(), plan.decode(), ended, int(in_flight), int(created_ms))
+        return RunView(
+            trace_id, pipe.decode(), plan.decode(), ended, int(in_flight), int(waiting or 0), int(created_ms)
+        )
 
     async def watch(self, trace_id: str, inbox: str) -> RunView | None:
         keys = self._server.keys_of(trace_id)
@@ -58,14 +62,42 @@ class RedisIngress:
         if keys is not None:
             await self._ask("unwatch", [keys.waiters], [trace_id, inbox])
 
-    async def end(self, trace_id: str, terminal: Terminal, tickets: Sequence[tuple[str, str]]) -> bool:
+    async def end(self, trace_id: str, terminal: Terminal) -> bool:
         keys = self._server.keys_of(trace_id)
         if keys is None:
             return False
-        call = calls.end_call(
-            keys, trace_id, terminal, list(tickets), self._server.retention_ms, self._server.lane_batch
-        )
-        return bool(await self._ask("end", call.keys, call.args))
+        has_ended = await self._server.end_run(keys, trace_id, terminal)
+        if has_ended:
+            await self._listeners.have_heard(keys)
+        return has_ended
+
+    async def signal(self, trace_id: str, signal: str, frame: bytes, groups: Sequence[str]) -> bool:
+        keys = self._server.keys_of(trace_id)
+        if keys is None:
+            return False
+        call = calls.signal_call(keys, trace_id, signal, frame, list(groups))
+        # not asked twice: a second answer would be that the signal had been given
+        async with self._server.connections.errors():
+            return bool(await self._server.scripts.run("signal", call.keys, call.argv) == 1)
+
+    async def redrive(self, group: str, letter: Letter, submission: Submission) -> bool:
+        keys = self._server.keys[letter.partition]
+        call = calls.redrive_call(keys, group, letter, submission, self._server.limits)
+        async with self._server.connections.errors():
+            return bool(await self._server.scripts.run("submit", call.keys, call.argv) == [1])
+
+    async def purge(self, group: str, letters: Sequence[Letter]) -> int:
+        purged = 0
+        for partition, positions in by_partition(letters, lambda letter: letter.partition).items():
+            ids = [letters[position].id for position in positions]
+            async with self._server.connections.errors():
+                purged += await self._server.connections.commands.xdel(self._server.keys[partition].dead(group), *ids)
+        return purged
+
+    async def now_ms(self) -> int:
+        commands = self._server.connections.commands
+        seconds, microseconds = await self._server.connections.twice(commands.time)
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def _ask(self, verb: str, keys: Sequence[str], args: Sequence[Value]) -> Any:  # noqa: ANN401 - a script's own answer
         return await self._server.connections.twice(lambda: self._server.scripts.run(verb, keys, args))

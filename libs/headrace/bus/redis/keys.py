@@ -8,11 +8,17 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `dead:<group>` | stream | dead letters | never; an operator purges |
 | `scheduled:<group>` | sorted set | items by the millisecond they are due | never; promotion removes |
 | `run:<trace_id>` | hash | the run's record | after the retention, from when the run ended and drained |
-| `joins:<trace_id>` | hash | arrivals that wait at the run's joins | deleted with the run's end |
-| `lane:<lane>` | hash | a lane: last ticket, state, parked items | deleted when empty and without state |
+| `joins:<trace_id>` | hash | what waits at joins or for signals, what nodes remember | deleted with the run's end |
+| `lane:<lane>` | hash | a lane: last ticket, state, what is parked | empty: at once, or with state after `state_ttl` |
 | `tickets:<lane>` | sorted set | the lane's unfinished tickets | as its lane |
 | `replies` | stream | terminal events, with one consumer group `coordinators` | never; delivery deletes |
+| `spill:<trace_id>:<name>` | list | outputs of a hop that one call cannot hold | once they are recorded |
+| `deadlines` | sorted set | open runs by the millisecond they expire | never; a run's end removes |
+| `abandoned` | set | runs that ended other than completed and have work under way | never; the last work removes |
+| `control` | stream | such runs, as they end, for those who listen | entries after two minutes |
+| `listeners` | hash | who listens, how far each has heard, and when it said so | a minute after the last word |
 | `waiters` | hash | inboxes by trace_id | never; delivery removes |
+| `epoch` | string | tells a server that lost everything from one that did not | never |
 | `inbox:<name>` | stream | terminal events for one waiting process | an hour after the last one |
 
 A `<group>` is `pipe.group`, a `<lane>` is `pipe.node.key`.
@@ -31,6 +37,11 @@ class Keys:
         self._tag = f"{{{namespace}:{partition}}}"
         self.replies = f"{self._tag}:replies"
         self.waiters = f"{self._tag}:waiters"
+        self.deadlines = f"{self._tag}:deadlines"
+        self.abandoned = f"{self._tag}:abandoned"
+        self.control = f"{self._tag}:control"
+        self.listeners = f"{self._tag}:listeners"
+        self.epoch = f"{self._tag}:epoch"
 
     def stream(self, group: str) -> str:
         """The group's stream."""
@@ -45,8 +56,12 @@ class Keys:
         return f"{self._tag}:scheduled:{group}"
 
     def run(self, trace_id: str) -> tuple[str, str]:
-        """A run's record and its joins."""
+        """A run's record, and what it keeps aside."""
         return f"{self._tag}:run:{trace_id}", f"{self._tag}:joins:{trace_id}"
+
+    def spill(self, trace_id: str, name: str) -> str:
+        """A list of outputs that are yet to be recorded."""
+        return f"{self._tag}:spill:{trace_id}:{name}"
 
     def lane(self, lane: str, group: str) -> tuple[str, str, str]:
         """A lane, its tickets, and the stream that it feeds."""

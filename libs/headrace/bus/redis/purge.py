@@ -1,5 +1,6 @@
 """Deletes a namespace: for whoever made it for a while, such as one invocation of a command or one test."""
 
+from itertools import groupby
 from typing import Any
 
 from headrace.bus.redis.connection import Connections
@@ -15,20 +16,25 @@ async def delete_namespace(url: str, namespace: str) -> int:
         BusUnavailableError: The bus is away.
     """
     connections = Connections(url)
-    cursor, deleted = 0, 0
+    deleted = 0
     try:
         async with connections.errors():
-            while True:
-                answer: Any = await connections.block(
-                    "SCAN", cursor, "MATCH", _pattern(namespace), "COUNT", _SCAN_COUNT
-                )
-                cursor, keys = int(answer[0]), list[bytes](answer[1])
-                if keys:
-                    deleted += await connections.commands.unlink(*keys)
-                if cursor == 0:
-                    return deleted
+            for master in await connections.masters():
+                cursor = -1
+                while cursor != 0:
+                    answer: Any = await connections.commands.on(
+                        master, "SCAN", max(cursor, 0), "MATCH", _pattern(namespace), "COUNT", _SCAN_COUNT
+                    )
+                    cursor = int(answer[0])
+                    for _, keys in groupby(sorted(answer[1]), _tag):  # keys of one command lie in one slot
+                        deleted += await connections.commands.unlink(*keys)
+        return deleted
     finally:
         await connections.aclose()
+
+
+def _tag(key: bytes) -> bytes:
+    return key.split(b"}", 1)[0]
 
 
 def _pattern(namespace: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from headrace.bus.redis import calls
 from headrace.bus.redis.entries import terminal_event
-from headrace.bus.redis.server import Server, block, by_partition
+from headrace.bus.redis.server import Server, by_partition
 from headrace.ledger.values import TerminalEvent
 from headrace.wire.trace import partition_of
 
@@ -28,6 +28,7 @@ class RedisReplies:
         self._inbox_cursors: dict[str, bytes] = {}
         self._inbox_read: dict[str, list[bytes]] = {}
         self._claim_at_s = 0.0
+        self._losses = 0
 
     async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
         events = await self._claim_replies(consumer, limit)
@@ -65,19 +66,20 @@ class RedisReplies:
 
     async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
         streams = {keys.inbox(inbox): partition for partition, keys in enumerate(self._server.keys)}
-        async with self._server.connections.errors():
-            await self._forget_read(list(streams))
-            seen = [self._inbox_cursors.get(stream, b"0") for stream in streams]
-            raw = await self._server.connections.block(
-                "XREAD", "COUNT", limit, *block(wait_s), "STREAMS", *streams, *seen
-            )
-        for name, entries in raw or ():
+        await self._forget_read(list(streams))
+        if self._losses != self._server.epochs.losses:  # what the cursors stand for is gone, perhaps with its clock
+            self._losses = self._server.epochs.losses
+            self._inbox_cursors.clear()
+        seen = {stream: self._inbox_cursors.get(stream, b"0") for stream in streams}
+        raw = await self._server.read(("XREAD", "COUNT", limit), seen, wait_s)
+        for name, entries in raw:
             self._inbox_cursors[name.decode()] = entries[-1][0]
             self._inbox_read[name.decode()] = [entry_id for entry_id, _ in entries]
         return [
             terminal_event(streams[name.decode()], entry_id, fields)
-            for name, entries in raw or ()
+            for name, entries in raw
             for entry_id, fields in entries
+            if fields is not None
         ]
 
     async def _claim_replies(self, consumer: str, limit: int) -> list[TerminalEvent]:
@@ -99,4 +101,5 @@ class RedisReplies:
         for inbox in inboxes:
             read = self._inbox_read.pop(inbox, None)
             if read:
-                await self._server.connections.commands.xdel(inbox, *read)
+                async with self._server.connections.errors():
+                    await self._server.connections.commands.xdel(inbox, *read)

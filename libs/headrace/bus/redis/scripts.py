@@ -4,39 +4,65 @@ A script names its shared parts by `-- @include name` lines; each part is put in
 """
 
 from collections.abc import Sequence
+from hashlib import sha1
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
+
+from headrace.bus.redis.routes import Commands
 
 _LUA = files("headrace.bus.redis").joinpath("lua")
 _INCLUDE = "-- @include "
-VERBS = ("claim", "commit", "deliver", "due", "end", "extend", "promote", "submit", "unwatch", "watch")
+VERBS = (
+    "claim",
+    "commit",
+    "deliver",
+    "due",
+    "end",
+    "extend",
+    "hear",
+    "promote",
+    "remember",
+    "signal",
+    "submit",
+    "sweep",
+    "unspill",
+    "unwatch",
+    "watch",
+)
 
 Value = bytes | str | int
 
 
 class Scripts:
-    """The scripts of one client; a server that has lost its script cache is given them again.
+    """The scripts; a server that does not have one, or has lost it, is given it with the call.
 
     Args:
-        client: Runs them.
+        commands: Runs them where their keys are.
     """
 
-    def __init__(self, client: Redis) -> None:
-        self._scripts: dict[str, AsyncScript] = {verb: client.register_script(source(verb)) for verb in VERBS}
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._sources = {verb: source(verb) for verb in VERBS}
+        # the name that Redis gives a script: it guards nothing
+        self._names = {
+            verb: sha1(text.encode(), usedforsecurity=False).hexdigest() for verb, text in self._sources.items()
+        }
 
     async def run(self, verb: str, keys: Sequence[str], args: Sequence[Value]) -> Any:  # noqa: ANN401 - a script's own answer
         """Run a script.
 
         Args:
             verb: One of `VERBS`.
-            keys: As its header says.
+            keys: As its header says; all of one partition.
             args: As its header says.
         """
-        return await self._scripts[verb](keys=keys, args=args)
+        try:
+            return await self._commands.execute_command("EVALSHA", self._names[verb], len(keys), *keys, *args)
+        except NoScriptError:
+            return await self._commands.execute_command("EVAL", self._sources[verb], len(keys), *keys, *args)
 
 
 def source(verb: str) -> str:

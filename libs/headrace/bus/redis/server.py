@@ -1,33 +1,46 @@
-"""What the parts of the Redis bus share: connections, scripts, keys, and how consumer groups are read and healed."""
+"""What the parts of the Redis bus share: connections, scripts, keys, and how consumer groups are read and healed.
+
+| event | fields | when |
+| --- | --- | --- |
+| `group_created_again` (warning) | address, stream, consumers, lost | a consumer group was gone: made again |
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
+import structlog
 from redis.exceptions import ResponseError
 
-from headrace.bus.redis.calls import Call
-from headrace.bus.redis.connection import MAX_BLOCK_S, Connections
-from headrace.bus.redis.entries import RawEntry
+from headrace.bus.redis.call import Call, Limits, Tickets, decode_tickets
+from headrace.bus.redis.calls import end_call
+from headrace.bus.redis.connection import Connections
+from headrace.bus.redis.epochs import Epochs
 from headrace.bus.redis.keys import Keys
+from headrace.bus.redis.reads import Read, Word
+from headrace.bus.redis.routes import BROKEN
 from headrace.bus.redis.scripts import Scripts
+from headrace.ledger.values import Terminal
 from headrace.wire.trace import partition_of
 
 T = TypeVar("T")
 
+_log = structlog.get_logger("headrace.bus")
 _MS = 1000
 
 
 class Server:
-    """One Redis server, as one deployment sees it.
+    """Redis, as one deployment sees it.
 
     Args:
-        url: Where the server is.
+        url: Where it is, as `bus.redis.url` describes.
         namespace: Sets deployments that share a server apart.
         partitions: Over how many hash tags runs are spread.
         retention_s: Seconds that the record of an ended run is kept.
         lane_batch: The most items that a lane hands out at once.
+
+    Attributes:
+        epochs: Whether data was lost.
 
     Raises:
         SettingsError: The address cannot be understood.
@@ -37,8 +50,9 @@ class Server:
         self.connections = Connections(url)
         self.scripts = Scripts(self.connections.commands)
         self.keys = tuple(Keys(namespace, partition) for partition in range(partitions))
-        self.retention_ms = int(retention_s * _MS)
-        self.lane_batch = lane_batch
+        self.limits = Limits(int(retention_s * _MS), lane_batch)
+        self.epochs = Epochs(self.connections, self.keys)
+        self._had_group: set[tuple[str, str]] = set()
         self._claim_cursors: dict[str, bytes] = {}
         self._next_partition = 0
 
@@ -54,10 +68,23 @@ class Server:
         numbers = ((first + offset) % len(self.keys) for offset in range(chosen))
         return [(number, self.keys[number]) for number in numbers]
 
+    async def tickets(self, keys: Keys, trace_id: str) -> Tickets:
+        """Give the lanes in which a run took tickets at ingress, each with the group it feeds."""
+        run, _ = keys.run(trace_id)
+        commands = self.connections.commands
+        packed: Any = await self.connections.twice(lambda: commands.hget(run, "lanes"))
+        return decode_tickets(packed) if packed else ()
+
+    async def end_run(self, keys: Keys, trace_id: str, terminal: Terminal) -> bool:
+        """End a run from outside a hop; gives whether this ended it."""
+        call = end_call(keys, trace_id, terminal, await self.tickets(keys, trace_id), self.limits)
+        answer = await self.connections.twice(lambda: self.scripts.run("end", call.keys, call.argv))
+        return bool(answer == 1)
+
     async def run(self, verb: str, call: Call) -> Any:  # noqa: ANN401 - a script's own answer
         """Run a script."""
         async with self.connections.errors():
-            return await self.scripts.run(verb, call.keys, call.args)
+            return await self.scripts.run(verb, call.keys, call.argv)
 
     async def claim(
         self, stream: str, consumers: str, consumer: str, limit: int, idle_ms: int
@@ -70,51 +97,75 @@ class Server:
         claimed: list[tuple[bytes, int, list[bytes]]] = raw[1:]
         return claimed
 
-    async def read_group(
-        self, consumers: str, consumer: str, streams: list[str], count: int, wait_s: float
-    ) -> list[tuple[bytes, list[RawEntry]]]:
-        """Take entries that were never handed out."""
-        command = (
-            *("XREADGROUP", "GROUP", consumers, consumer, "COUNT", count, *block(wait_s), "STREAMS"),
-            *streams,
-            *(">" for _ in streams),
-        )
+    async def read(self, command: Sequence[Word], streams: Mapping[str, Word], wait_s: float) -> Read:
+        """Read streams that need no consumer group; see `Reads.read`."""
         async with self.connections.errors():
-            try:
-                return await self.connections.block(*command) or []
-            except ResponseError as error:
-                await self._heal(error, consumers, streams)
-                return await self.connections.block(*command) or []
+            return await self._read(command, streams, wait_s)
+
+    async def read_group(self, consumers: str, consumer: str, streams: list[str], count: int, wait_s: float) -> Read:
+        """Take entries that were never handed out."""
+        command = ("XREADGROUP", "GROUP", consumers, consumer, "COUNT", count)
+        unread = dict.fromkeys(streams, ">")
+        return await self._healing(consumers, streams, lambda: self._read(command, unread, wait_s))
 
     async def healed(self, streams: list[str], consumers: str, verb: str, keys: list[str], args: Sequence[Any]) -> Any:  # noqa: ANN401 - a script's own answer
         """Run a script that needs the consumer group of some streams."""
-        async with self.connections.errors():
-            try:
-                return await self.scripts.run(verb, keys, args)
-            except ResponseError as error:
-                await self._heal(error, consumers, streams)
-                return await self.scripts.run(verb, keys, args)
+        return await self._healing(consumers, streams, lambda: self.scripts.run(verb, keys, args))
 
-    async def _heal(self, error: ResponseError, consumers: str, streams: list[str]) -> None:
-        """Create what a flush or a lost failover took; at 0, since what is in a stream is uncommitted."""
-        if "NOGROUP" not in str(error):
-            raise error
-        for stream in streams:
-            await _create_group(self.connections.commands, stream, consumers)
-
-
-async def _create_group(client: Redis, stream: str, consumers: str) -> None:
-    try:
-        await client.xgroup_create(stream, consumers, id="0", mkstream=True)
-    except ResponseError as error:
-        if "BUSYGROUP" not in str(error):
+    async def _read(self, command: Sequence[Word], streams: Mapping[str, Word], wait_s: float) -> Read:
+        """Read, and notice where a server that was away has come back without what it held."""
+        try:
+            await self.epochs.check()
+            return await self.connections.read(command, streams, wait_s)
+        except BROKEN:
+            self.epochs.doubt()
             raise
 
+    async def _healing(self, consumers: str, streams: list[str], ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask what needs consumer groups, and create those that a flush or a lost failover took."""
+        async with self.connections.errors():
+            try:
+                answer = await ask()
+            except ResponseError as error:
+                if not _lacks_group(error):
+                    raise
+                await self._heal(consumers, streams)
+                answer = await ask()
+            self._had_group.update((stream, consumers) for stream in streams)
+            return answer
 
-def block(wait_s: float) -> tuple[str | int, ...]:
-    """Spell how long a read blocks."""
-    # a BLOCK of 0 would wait for ever
-    return ("BLOCK", max(1, int(min(wait_s, MAX_BLOCK_S) * _MS))) if wait_s > 0 else ()
+    async def _heal(self, consumers: str, streams: list[str]) -> None:
+        """Create groups at 0, since what is in a stream is uncommitted."""
+        for stream in streams:
+            had_stream = await self.connections.commands.exists(stream)
+            is_new = await self._create_group(stream, consumers)
+            if is_new and (stream, consumers) in self._had_group:
+                _log.warning(
+                    "group_created_again",
+                    address=self.connections.address,
+                    stream=stream,
+                    consumers=consumers,
+                    lost="nothing: what was not committed is handed out again"
+                    if had_stream
+                    else "the stream's entries",
+                )
+        self.epochs.doubt()
+        await self.epochs.check()
+
+    async def _create_group(self, stream: str, consumers: str) -> bool:
+        try:
+            await self.connections.commands.xgroup_create(stream, consumers, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+            return False
+        return True
+
+
+def _lacks_group(error: ResponseError) -> bool:
+    """Tell a missing group, or a stream that was deleted under a read that blocked."""
+    text = str(error)
+    return "NOGROUP" in text or "UNBLOCKED the stream" in text
 
 
 def by_partition(values: Sequence[T], partition: Callable[[T], int]) -> dict[int, list[int]]:

@@ -3,12 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import structs
+
 from headrace.bus.redis import calls
+from headrace.bus.redis.call import Spill, Tickets, decode_due
+from headrace.bus.redis.calls import Staged
 from headrace.bus.redis.entries import delivery
+from headrace.bus.redis.keys import Keys
+from headrace.bus.redis.listeners import Listeners
 from headrace.bus.redis.server import Server, by_partition
-from headrace.ledger.values import Answer, Commit, Delivery
+from headrace.bus.redis.spill import DEFAULT_SPILL_OVER, Spills, calls_of, member_of
+from headrace.ledger.terminal import EXPIRED
+from headrace.ledger.values import Alarm, Answer, Commit, Delivery, Letter, RunState, Settled
+from headrace.wire.trace import partition_of
 
 WORKERS = "workers"
+CALL_OUTPUTS = 4096  # in one call over all its commits: some ten ms of the server's time
 _MS = 1000
 
 
@@ -17,21 +27,29 @@ class RedisWork:
 
     Args:
         server: Shared with the other parts.
+        spill_over: The most outputs of one hop that are recorded by its commit itself.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, spill_over: int = DEFAULT_SPILL_OVER) -> None:
         self._server = server
+        self._spills = Spills(server, spill_over)
+        self._listening = Listeners(server)
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
-        streams = {keys.stream(group): partition for partition, keys in self._server.some_partitions(limit)}
-        count = max(1, limit // len(streams))
-        raw = await self._server.read_group(WORKERS, consumer, list(streams), count, wait_s)
-        return [
-            delivery(streams[name.decode()], entry_id, 1, fields)
-            for name, entries in raw
-            for entry_id, fields in entries
-            if fields is not None
-        ]
+        turns = -(-len(self._server.keys) // limit)  # with a limit below the partitions each is looked at before a wait
+        for turn in range(1, turns + 1):
+            streams = {keys.stream(group): partition for partition, keys in self._server.some_partitions(limit)}
+            count = max(1, limit // len(streams))
+            wait = wait_s if turn == turns else 0
+            raw = await self._server.read_group(WORKERS, consumer, list(streams), count, wait)
+            if raw:
+                return [
+                    delivery(streams[name.decode()], entry_id, 1, fields)
+                    for name, entries in raw
+                    for entry_id, fields in entries
+                    if fields is not None
+                ]
+        return []
 
     async def claim(self, group: str, consumer: str, *, limit: int, idle_s: float) -> list[Delivery]:
         claimed: list[Delivery] = []
@@ -58,15 +76,9 @@ class RedisWork:
     async def commit(self, group: str, commits: Sequence[Commit]) -> list[list[Answer]]:
         answers: list[list[Answer]] = [[] for _ in commits]
         for partition, positions in by_partition(commits, lambda commit: commit.partition).items():
-            call = calls.commit_call(
-                self._server.keys[partition],
-                group,
-                [commits[position] for position in positions],
-                WORKERS,
-                self._server.retention_ms,
-                self._server.lane_batch,
-            )
-            raw = await self._server.run("commit", call)
+            keys = self._server.keys[partition]
+            staged = [await self._spills.stage(keys, commits[position]) for position in positions]
+            raw = [words for batch in calls_of(staged, CALL_OUTPUTS) for words in await self._send(keys, group, batch)]
             for position, words in zip(positions, raw, strict=True):
                 answers[position] = [Answer(word.decode()) for word in words]
         return answers
@@ -76,20 +88,99 @@ class RedisWork:
         for keys in self._server.keys:
             async with self._server.connections.errors():
                 members = await self._server.scripts.run("due", [keys.scheduled(group)], [limit])
-            if members:
-                promoted += await self._server.run(
-                    "promote", calls.promote_call(keys, group, members, self._server.lane_batch)
-                )
+            promoted += await self._promote(keys, group, members) if members else 0
         return promoted
+
+    async def expire(self, *, limit: int) -> int:
+        expired = 0
+        for keys in self._server.keys:
+            async with self._server.connections.errors():
+                traces = await self._server.scripts.run("due", [keys.deadlines], [limit])
+            for trace in traces:
+                expired += await self._server.end_run(keys, trace.decode(), EXPIRED)
+        return expired
+
+    async def stashed(self, trace_id: str, stash: str, *, offset: int, limit: int) -> list[bytes]:
+        keys = self._server.keys[partition_of(trace_id)]
+        fields = [f"g{stash}#{number}" for number in range(offset + 1, offset + limit + 1)]
+        frames = await self._hash_values(keys.run(trace_id)[1], fields)
+        return [frame for frame in frames if frame is not None]
+
+    async def recall(self, trace_id: str, name: str) -> bytes | None:
+        keys = self._server.keys[partition_of(trace_id)]
+        (blob,) = await self._hash_values(keys.run(trace_id)[1], [f"m{name}"])
+        return blob
+
+    async def remember(self, trace_id: str, name: str, blob: bytes) -> bytes:
+        keys = self._server.keys[partition_of(trace_id)]
+        async with self._server.connections.errors():
+            kept: bytes = await self._server.scripts.run("remember", list(keys.run(trace_id)), [name, blob])
+        return kept
+
+    async def abandoned(self, listener: str, *, wait_s: float) -> list[str]:
+        return await self._listening.abandoned(listener, wait_s)
+
+    async def unlisten(self, listener: str) -> None:
+        await self._listening.leave(listener)
+
+    async def sweep(self, group: str, *, idle_s: float) -> int:
+        swept = 0
+        for keys in self._server.keys:
+            stream = keys.stream(group)
+            swept += await self._server.healed([stream], WORKERS, "sweep", [stream], [WORKERS, int(idle_s * _MS)])
+        return swept
 
     async def backlog(self, group: str) -> int:
         async with self._server.connections.errors():
             return sum([await self._server.connections.commands.xlen(keys.stream(group)) for keys in self._server.keys])
 
-    async def dead_letters(self, group: str, *, limit: int) -> list[bytes]:
-        letters: list[bytes] = []
+    async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
+        letters: list[Letter] = []
         async with self._server.connections.errors():
-            for keys in self._server.keys:
+            for partition, keys in enumerate(self._server.keys):
                 entries: Any = await self._server.connections.commands.xrange(keys.dead(group), count=limit)
-                letters += [fields[b"letter"] for _, fields in entries]
+                letters += [Letter(partition, entry_id.decode(), fields[b"letter"]) for entry_id, fields in entries]
         return letters[:limit]
+
+    async def _with_tickets(self, keys: Keys, commit: Commit) -> Commit:
+        """Add the tickets of a run that fails by what cannot be opened, and so does not tell them."""
+        told = [
+            structs.replace(settled, tickets=await self._server.tickets(keys, settled.trace_id))
+            if _fails_untold(settled)
+            else settled
+            for settled in commit.settled
+        ]
+        return structs.replace(commit, settled=tuple(told))
+
+    async def _send(self, keys: Keys, group: str, batch: list[Staged]) -> list[list[bytes]]:
+        if any(_fails_untold(settled) for staged in batch for settled in staged.commit.settled):
+            batch = [structs.replace(staged, commit=await self._with_tickets(keys, staged.commit)) for staged in batch]
+        call = calls.commit_call(keys, group, batch, WORKERS, self._server.limits)
+        answers: list[list[bytes]] = await self._server.run("commit", call)
+        for staged, words in zip(batch, answers, strict=True):
+            for settled, spill, word in zip(staged.commit.settled, staged.spills, words, strict=True):
+                if spill is not None and word in (b"committed", b"duplicate"):
+                    await self._spills.empty(keys, group, member_of(settled, spill))
+        return answers
+
+    async def _promote(self, keys: Keys, group: str, members: list[bytes]) -> int:
+        spilled = [member for member in members if isinstance(decode_due(member).what, Spill)]
+        for member in spilled:
+            await self._spills.empty(keys, group, member)
+        due = [(member, await self._tickets_for(keys, member)) for member in members if member not in spilled]
+        call = calls.promote_call(keys, group, due, self._server.limits)
+        return len(spilled) + (await self._server.run("promote", call) if due else 0)
+
+    async def _tickets_for(self, keys: Keys, member: bytes) -> Tickets:
+        """Give the tickets of a due member's run, where it is an alarm, which may end the run."""
+        due = decode_due(member)
+        return await self._server.tickets(keys, due.trace_id) if isinstance(due.what, Alarm) else ()
+
+    async def _hash_values(self, key: str, fields: list[str]) -> list[bytes | None]:
+        async with self._server.connections.errors():
+            values: Any = await self._server.connections.commands.hmget(key, fields)
+        return list(values)
+
+
+def _fails_untold(settled: Settled) -> bool:
+    return settled.terminal is not None and settled.terminal.state is RunState.FAILED and not settled.tickets

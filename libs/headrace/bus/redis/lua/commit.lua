@@ -1,51 +1,47 @@
 -- commit: ends hops; each is atomic on its own, and they are applied in order.
--- KEYS   1 the group's stream  2 its dead letters  3 replies; then the keys that ARGV names by their numbers
--- ARGV   consumer group, retention in ms, lane batch, blob of a starved run's terminal, number of commits; a commit:
---        entry id, lane, has state, state, limit, number settled, each as `settle` reads it, number of the rest, ticket and frame of each
--- GIVES  a list a commit: a word a settled item
--- @include arg
+-- KEYS   as `env`; then 6 the group's stream  7 its dead letters; then the keys that ARGV names by their numbers
+-- ARGV   as `env`; then consumer group, blob of the terminal of a run in which all waits, number of commits; a commit: entry id,
+--        number of its spills, number of the key of each, lane, has state, state, its ttl in ms (0: none), limit, number settled, each as `settle` reads it, number of the rest, ticket and frame of each
+-- GIVES  a list a commit: a word a settled item; a commit whose spill has expired is fenced, and its entry is handed out again
+-- @include env
+-- @include key
 -- @include lane
--- @include now_ms
 -- @include pump
 -- @include settle
 local consumers = arg()
-local env = {
-  dead = KEYS[2], replies = KEYS[3], now_ms = now_ms(),
-  retention_ms = tonumber(arg()), batch = tonumber(arg()), starved = arg(),
-}
+env.starved = arg()
 
-local function close_lane(own, has_state, state, limit, rest)
-  if has_state then redis.call('HSET', own.key, 'state', state) end
+local function close_lane(own, has_state, state, ttl_ms, limit, rest)
+  if has_state then redis.call('HSET', own.key, 'state', state, 'ttl_ms', ttl_ms) end
   for _, item in ipairs(rest) do redis.call('HSET', own.key, 'p' .. item[1], item[2]) end
   pump(own, limit > 0 and limit or env.batch)
 end
 
-local function fenced()
-  local number, trace = arg(), arg()
-  for _ = 1, 6 do arg() end
-  for _ = 1, tonumber(arg()) do lane() end
-  for _ = 1, tonumber(arg()) do skip() end
-  return 'fenced'
+local function acknowledged(id)
+  local is_whole = true
+  for _ = 1, arg() do is_whole = redis.call('EXISTS', key()) == 1 and is_whole end
+  return is_whole and redis.call('XACK', KEYS[6], consumers, id) == 1
 end
 
 local gives = {}
-for number = 1, tonumber(arg()) do
-  local id, own = arg(), lane()
-  local has_state, state, limit = arg() == '1', arg(), tonumber(arg())
-  local is_here = redis.call('XACK', KEYS[1], consumers, id) == 1
-  if is_here then redis.call('XDEL', KEYS[1], id) end
+for number = 1, arg() do
+  local id = arg()
+  local is_here, own = acknowledged(id), lane()
+  local has_state, state, ttl_ms, limit = arg() == 1, arg(), arg(), arg()
+  if is_here then redis.call('XDEL', KEYS[6], id) end
   local answers, rest = {}, {}
-  for position = 1, tonumber(arg()) do
+  for position = 1, arg() do
     if is_here then
       local finished
-      answers[position], finished = settle(env)
+      answers[position], finished = settle(KEYS[7])
       if own and finished then redis.call('ZREM', own.tickets, finished) end
     else
-      answers[position] = fenced()
+      leap(passage())
+      answers[position] = 'fenced'
     end
   end
-  for position = 1, tonumber(arg()) do rest[position] = { arg(), arg() } end
-  if own and is_here then close_lane(own, has_state, state, limit, rest) end
+  for position = 1, arg() do rest[position] = { arg(), arg() } end
+  if own and is_here then close_lane(own, has_state, state, ttl_ms, limit, rest) end
   gives[number] = answers
 end
 return gives

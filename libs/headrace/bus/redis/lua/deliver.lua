@@ -5,9 +5,9 @@
 -- @include arg
 -- @include key
 local consumers, keep_ms, dealt = arg(), arg(), 0
-for _ = 1, tonumber(arg()) do
+for _ = 1, arg() do
   local id, trace, state, blob, inboxes = arg(), arg(), arg(), arg(), {}
-  for position = 1, tonumber(arg()) do inboxes[position] = key() end
+  for position = 1, arg() do inboxes[position] = key() end
   if redis.call('XACK', KEYS[1], consumers, id) == 1 then
     redis.call('XDEL', KEYS[1], id)
     redis.call('HDEL', KEYS[2], trace)

@@ -1,21 +1,17 @@
--- arrive(run, stream, join, slot, slots, frame): an arrival at an ALL join; a duplicate, or one after the join has fired, is absorbed.
-local function arrive(run, stream, join, slot, slots, frame)
-  if redis.call('HEXISTS', run.joins, join) == 1 then return end
-  if redis.call('HSETNX', run.joins, join .. '/' .. slot, frame) == 0 then return end
+-- arrive(run, join, slot, frame, feeds): an arrival at a join; a duplicate, or one after the join has fired, is absorbed.
+-- @include begin_join
+local function arrive(run, join, slot, frame, feeds)
+  if redis.call('HEXISTS', run.joins, 'd' .. join.name) == 1 then return end
+  if redis.call('HEXISTS', run.joins, 'b' .. join.name) == 0 then
+    if join.gathers then return end
+    begin_join(run, join, '', feeds)
+  end
+  if join.gathers then
+    local number = redis.call('HINCRBY', run.joins, 'g' .. join.name, 1)
+    redis.call('HSET', run.joins, 'g' .. join.name .. '#' .. number, frame)
+  elseif redis.call('HSETNX', run.joins, 's' .. join.name .. ':' .. slot, frame) == 0 then
+    return
+  end
   run.n = run.n + 1
   run.w = run.w + 1
-  local fields = {}
-  for position, name in ipairs(slots) do fields[position] = join .. '/' .. name end
-  local frames = redis.call('HMGET', run.joins, unpack(fields))
-  local entry = {}
-  for position = 1, #slots do
-    if not frames[position] then return end
-    entry[#entry + 1] = '0'
-    entry[#entry + 1] = frames[position]
-  end
-  redis.call('HDEL', run.joins, unpack(fields))
-  redis.call('HSET', run.joins, join, 'fired')
-  run.n = run.n - #slots + 1
-  run.w = run.w - #slots
-  redis.call('XADD', stream, '*', unpack(entry))
 end

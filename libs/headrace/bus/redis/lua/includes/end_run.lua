@@ -1,8 +1,16 @@
--- end_run(run, state, blob): the run's terminal: stored, and told to the replies stream.
+-- end_run(run, state, blob): the run's terminal: stored, and told to the replies stream. Unless the run has completed, what is
+-- under way is abandoned, and listeners are told.
 -- @include let_go
 local function end_run(run, state, blob)
+  local env = run.env
   run.state = state
   redis.call('HSET', run.key, 'state', state, 'terminal', blob)
-  redis.call('XADD', run.replies, '*', 'trace', run.trace, 'state', state, 'terminal', blob)
-  if state ~= 'completed' then let_go(run) end
+  redis.call('XADD', env.replies, '*', 'trace', run.trace, 'state', state, 'terminal', blob)
+  if run.has_deadline then redis.call('ZREM', env.deadlines, run.trace) end
+  if state == 'completed' then return end
+  let_go(run)
+  if run.n > 0 then
+    redis.call('SADD', env.abandoned, run.trace)
+    redis.call('XADD', env.control, 'MINID', '~', env.now_ms - 120000, '*', 'trace', run.trace)
+  end
 end

@@ -1,5 +1,5 @@
 -- key(): the key that the next argument names by its number; nil for 0.
 -- @include arg
 local function key()
-  return KEYS[tonumber(arg())]
+  return KEYS[arg()]
 end

@@ -1,10 +1,12 @@
--- let_go(run): frees what an ended run holds: arrivals at joins, and unused tickets, so that their lanes move on.
+-- let_go(run): frees what an ended run holds: what waits at joins and for signals, and its unused tickets, so that their lanes move on.
 -- @include pump
 local function let_go(run)
-  run.n = run.n - run.w
+  run.n = run.n - run.w - run.p
   run.w = 0
+  run.had_parked = run.p > 0
+  run.p = 0
   run.drained = true
-  redis.call('DEL', run.joins)
+  redis.call('UNLINK', run.joins)
   for _, lane in ipairs(run.tickets) do
     local ticket = redis.call('HGET', run.key, 'ticket:' .. lane.name)
     if ticket then

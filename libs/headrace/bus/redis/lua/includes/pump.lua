@@ -1,9 +1,11 @@
--- pump(lane, limit): hands out the lane's head, and what stands ready right behind it, as one entry; or forgets an empty lane.
+-- pump(lane, limit): hands out the lane's head, and what stands ready right behind it, as one entry; or forgets an empty lane: at once,
+-- or when its state has outlived its time.
 -- What has been handed out keeps its ticket until it is settled, so nothing behind it can be the head.
 local function pump(lane, limit)
   local tickets = redis.call('ZRANGE', lane.tickets, 0, limit - 1)
   if #tickets == 0 then
-    if redis.call('HEXISTS', lane.key, 'state') == 0 then redis.call('DEL', lane.key) end
+    local ttl_ms = redis.call('HGET', lane.key, 'ttl_ms')
+    if not ttl_ms then redis.call('DEL', lane.key) elseif ttl_ms ~= '0' then redis.call('PEXPIRE', lane.key, ttl_ms) end
     return
   end
   local entry, parked = {}, {}

@@ -1,5 +1,6 @@
--- save_run(run, retention_ms): writes a run's counters back; a drained one is kept for the retention from now.
-local function save_run(run, retention_ms)
+-- save_run(run): writes a run's counters back; one that has ended and drained, or was abandoned, is kept for the retention from now.
+local function save_run(run)
   redis.call('HSET', run.key, 'in_flight', run.n, 'waiting', run.w)
-  if run.drained then redis.call('PEXPIRE', run.key, retention_ms) end
+  if run.p ~= 0 then redis.call('HSET', run.key, 'suspended', run.p) elseif run.had_parked then redis.call('HDEL', run.key, 'suspended') end
+  if run.drained then redis.call('PEXPIRE', run.key, run.env.retention_ms) end
 end

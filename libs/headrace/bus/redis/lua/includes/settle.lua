@@ -1,42 +1,37 @@
--- settle(env): reads how one item of a delivery ended and records it; gives the item's answer, its ticket where that is finished.
--- @include arg
--- @include lane
+-- settle(dead): reads how one item of a delivery ended and records it; gives the item's answer, its ticket where that is finished.
+-- @include env
+-- @include tickets
 -- @include open_run
+-- @include takes_work
 -- @include save_run
--- @include record
--- @include skip
+-- @include work
 -- @include end_run
--- @include let_go
-local function settle(env)
-  local number, trace, ticket, is_again = tonumber(arg()), arg(), arg(), arg() == '1'
-  local state, blob, has_dead, dead = arg(), arg(), arg() == '1', arg()
-  local tickets = {}
-  for position = 1, tonumber(arg()) do tickets[position] = lane() end
-  local outputs = tonumber(arg())
+-- @include close_root
+-- @include count_out
+-- @include empty_stash
+local function settle(dead)
+  local stop = passage()
+  local number, trace, ticket, is_again, stash = arg(), arg(), arg(), arg() == 1, arg()
+  local state, blob, has_letter, letter = arg(), arg(), arg() == 1, arg()
   local run = open_run(number, trace, env)
-  if not run or (run.state ~= 'open' and run.state ~= 'completed') then
-    for _ = 1, outputs do skip() end
-    if run then redis.call('HINCRBY', run.key, 'in_flight', -1) end
-    if trace == '' and has_dead then
-      redis.call('XADD', env.dead, '*', 'letter', dead)
-      return 'committed', ticket
-    end
-    return 'late', ticket
+  if not takes_work(run) then
+    leap(stop)
+    count_out(number, trace, env, 1)
+    if run or not has_letter then return 'late', ticket end
+    redis.call('XADD', dead, '*', 'letter', letter)
+    return trace == '' and 'committed' or 'late', ticket
   end
-  run.tickets = tickets
+  run.tickets = tickets()
   run.n = run.n - 1
-  if has_dead then redis.call('XADD', env.dead, '*', 'letter', dead) end
-  for _ = 1, outputs do record(run) end
+  if stash ~= '' then empty_stash(run, stash) end
+  if has_letter then redis.call('XADD', dead, '*', 'letter', letter) end
+  local settle_joins = work(run)
   local answer = 'committed'
   if state ~= '' then
     if run.state == 'open' then end_run(run, state, blob) else answer = 'duplicate' end
   end
-  if run.n <= run.w then
-    if run.state == 'open' then
-      if run.w > 0 then end_run(run, 'failed', env.starved) else end_run(run, 'completed', '') end
-    end
-    if run.state == 'completed' then let_go(run) end
-  end
-  save_run(run, env.retention_ms)
+  settle_joins()
+  close_root(run)
+  save_run(run)
   return answer, not is_again and ticket or nil
 end

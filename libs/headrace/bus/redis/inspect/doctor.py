@@ -1,0 +1,36 @@
+"""The doctor: asks every server of a bus what it is, and says which promises hold with it."""
+
+from headrace.bus.redis.inspect.checks import Check, beyond, checks_of, spread
+from headrace.bus.redis.inspect.facts import facts_of
+from headrace.bus.redis.inspect.places import Place, Places
+from headrace.bus.redis.keys import Keys
+from headrace.kernel.clock import Clock
+
+
+async def examine(places: Places, partitions: int, clock: Clock) -> list[Check]:
+    """Examine the servers.
+
+    Args:
+        partitions: As the bus's.
+
+    Raises:
+        BusUnavailableError: A server is away.
+    """
+    spell = [Keys(places.namespace, number) for number in range(partitions)]
+    checks: list[Check] = []
+    counts: dict[str, int] = {}
+    async with places.errors():
+        servers = await places.all()
+        for place in servers:
+            here = [keys for keys in spell if await place.owns(keys.epoch)]
+            counts[place.at] = len(here)
+            checks += checks_of(await facts_of(place, here, clock), is_cluster_url=places.is_cluster)
+        wrong = beyond(partitions, await _partitions_used(places.namespace, servers))
+    if places.is_cluster:
+        checks.append(spread(partitions, counts))
+    return checks if wrong is None else [*checks, wrong]
+
+
+async def _partitions_used(namespace: str, servers: list[Place]) -> int:
+    numbers = [number for place in servers for number in (await place.inventory(namespace)).partitions]
+    return max(numbers, default=-1) + 1

@@ -1,0 +1,126 @@
+"""Joins and gathers: arrivals, what may still come, and when they fire. Pure; called only by `headrace.ledger.algebra`.
+
+For each slot of a join a run counts its feeders: pieces of work that may yet lead to a message for that slot, by the
+plan. A hop changes the counts once, by the difference between what it ended and what it sent on; a join that waits is
+itself one piece of work for the slots behind it. At zero nothing can come any more, and the join is looked at at once.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from headrace.ledger.runs import end_run
+from headrace.ledger.state import Append, Arrivals, Effect, Ledger, Run, Scheduled
+from headrace.ledger.tables import TAKES_OUTPUTS
+from headrace.ledger.terminal import starved, timed_out
+from headrace.ledger.values import Alarm, Arrive, Entry, Feed, Item, Join, Open, Output, RunState
+
+
+def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[Feed] = ()) -> dict[Feed, int]:
+    """Give by how much a hop changes each count of feeders, joins that it reaches aside.
+
+    Args:
+        ended: What the work that ended might have led to.
+        later: What outputs may lead to that are yet to be recorded.
+    """
+    begun = [
+        feed for output in outputs if output.feeds and not isinstance(output, Arrive | Open) for feed in output.feeds
+    ]
+    if not begun and not ended and not later:
+        return {}  # most plans have no joins
+    change = Counter((*begun, *later))
+    change.subtract(ended)
+    return {feed: by for feed, by in change.items() if by}
+
+
+def arrive(trace_id: str, run: Run, arrival: Arrive, effects: list[Effect]) -> None:
+    """Record an arrival; a duplicate, or one after the join has fired, is absorbed (I4)."""
+    join = arrival.join
+    arrivals = run.joins.get(join.name)
+    if arrivals is None and not join.gathers:
+        arrivals = _begin(trace_id, run, join, arrival.feeds, effects)
+    if arrivals is None or arrivals.has_fired or arrival.slot in arrivals.by_slot:
+        return
+    if join.gathers:
+        arrivals.gathered.append(arrival.frame)
+    else:
+        arrivals.by_slot[arrival.slot] = arrival.frame
+    run.in_flight += 1
+    run.waiting += 1
+
+
+def open_scope(trace_id: str, run: Run, opening: Open, effects: list[Effect]) -> None:
+    """Begin a gather, which from now on counts as one piece of work itself."""
+    arrivals = _begin(trace_id, run, opening.join, opening.feeds, effects)
+    arrivals.opening = opening.frame
+    run.in_flight += 1
+    run.waiting += 1
+
+
+def settle_joins(
+    ledger: Ledger, trace_id: str, run: Run, change: dict[Feed, int], outputs: Sequence[Output], effects: list[Effect]
+) -> None:
+    """Change the counts of feeders, then look at every join that was reached or lost a feeder: fire, starve or wait."""
+    reached = [output.join for output in outputs if isinstance(output, Arrive | Open)]
+    if run.state not in TAKES_OUTPUTS or not (change or reached):
+        return
+    for feed, by in change.items():
+        _count(run, feed, by)
+    bereft = [feed.join for feed, by in change.items() if by < 0]
+    for join in dict.fromkeys((*reached, *bereft)):
+        arrivals = run.joins.get(join.name)
+        if arrivals is not None and not arrivals.has_fired and run.state in TAKES_OUTPUTS:
+            _look(ledger, trace_id, run, join, effects)
+
+
+def ring(ledger: Ledger, trace_id: str, run: Run, alarm: Alarm, effects: list[Effect]) -> None:
+    """End a join's patience: it fires where just optional slots are empty, and fails its run otherwise."""
+    join = alarm.join
+    arrivals = run.joins.get(join.name)
+    if arrivals is None or arrivals.has_fired:
+        return
+    if not join.gathers and all(slot in arrivals.by_slot for slot in join.slots if slot not in join.optional):
+        _fire(run, join, arrivals, effects)
+    elif run.state is RunState.OPEN:
+        end_run(ledger, trace_id, run, timed_out(join.node, join.group), effects)
+
+
+def _begin(trace_id: str, run: Run, join: Join, feeds: tuple[Feed, ...], effects: list[Effect]) -> Arrivals:
+    arrivals = run.joins[join.name] = Arrivals()
+    for feed in feeds:
+        _count(run, feed, 1)
+    if join.timeout_ms:
+        effects.append(Scheduled(trace_id, join.group, join.timeout_ms, Alarm(join)))
+    return arrivals
+
+
+def _count(run: Run, feed: Feed, by: int) -> None:
+    count = run.feeders.get(feed.name, 0) + by
+    if count > 0:
+        run.feeders[feed.name] = count
+    else:
+        run.feeders.pop(feed.name, None)
+
+
+def _look(ledger: Ledger, trace_id: str, run: Run, join: Join, effects: list[Effect]) -> None:
+    arrivals = run.joins[join.name]
+    empty = [slot for slot in join.slots if slot not in arrivals.by_slot]
+    lost = [slot for slot in empty if f"{join.name}:{slot}" not in run.feeders]
+    if not join.gathers and any(slot not in join.optional for slot in lost):
+        if run.state is RunState.OPEN:
+            end_run(ledger, trace_id, run, starved(join.node, join.group), effects)
+    elif len(lost) == len(empty):
+        _fire(run, join, arrivals, effects)
+
+
+def _fire(run: Run, join: Join, arrivals: Arrivals, effects: list[Effect]) -> None:
+    if join.gathers:
+        item = Item((arrivals.opening,), stash=join.name if arrivals.gathered else "")
+        met = len(arrivals.gathered) + 1
+    else:
+        item = Item(tuple(arrivals.by_slot[slot] for slot in join.slots if slot in arrivals.by_slot))
+        met = len(item.frames)
+        arrivals.by_slot.clear()
+    arrivals.has_fired = True
+    run.in_flight -= met - 1
+    run.waiting -= met
+    effects.append(Append(join.group, Entry(items=(item,))))

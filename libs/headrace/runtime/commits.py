@@ -1,0 +1,91 @@
+"""Commits what hops of one group have come to: all that has finished meanwhile goes in one call a partition.
+
+Partitions may be on servers of their own, so one that is away keeps no other waiting.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+import structlog
+
+from headrace.bus.protocol import Work
+from headrace.errors import BusError, BusUnavailableError
+from headrace.ledger.values import Answer, Commit
+
+_log = structlog.get_logger("headrace.consumer")
+_RETRY_S = 0.2  # between tries while the bus is away
+COMMIT_LIMIT = 256  # commits in one call: a few ms of the server's time
+
+
+class Commits:
+    """Commits for one consumer.
+
+    Args:
+        stream: The group's name on the bus.
+        counts: Counts answers, and what the bus `refused`.
+        let_go: Told of each delivery that needs no commit any more.
+    """
+
+    def __init__(self, bus: Work, stream: str, counts: Counter[str], let_go: Callable[[int, str], None]) -> None:
+        self._bus = bus
+        self._stream = stream
+        self._counts = counts
+        self._let_go = let_go
+        self._finished: defaultdict[int, list[Commit]] = defaultdict(list)
+        self._committing: set[int] = set()
+        self._due = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def add(self, commit: Commit) -> None:
+        """Have a hop committed soon."""
+        self._finished[commit.partition].append(commit)
+        self._due.set()
+
+    async def run(self) -> None:
+        """Commit until `end`."""
+        async with asyncio.TaskGroup() as tasks:
+            while not self._ended.is_set():
+                await self._due.wait()
+                self._due.clear()
+                for partition in self._finished.keys() - self._committing:
+                    self._committing.add(partition)
+                    tasks.create_task(self._commit_all_of(partition))
+
+    def end(self) -> None:
+        """Ask `run` to return after the call under way."""
+        self._ended.set()
+        self._due.set()
+
+    async def _commit_all_of(self, partition: int) -> None:
+        while finished := self._finished.pop(partition, []):
+            batch, rest = finished[:COMMIT_LIMIT], finished[COMMIT_LIMIT:]
+            if rest:
+                self._finished[partition] = rest
+            await self._commit(batch)
+        self._committing.discard(partition)
+
+    async def _commit(self, batch: list[Commit]) -> None:
+        """Commit until the bus has answered; asking again is safe, what was recorded answers FENCED."""
+        while not self._ended.is_set():
+            try:
+                answers = await self._bus.commit(self._stream, batch)
+            except BusUnavailableError as error:
+                _log.warning("commit_waits", stream=self._stream, commits=len(batch), code=error.code)
+                await asyncio.sleep(_RETRY_S)
+            except BusError as error:
+                if len(batch) > 1:  # find the one that the bus refuses, so that it spoils no other
+                    for commit in batch:
+                        await self._commit([commit])
+                    return
+                _log.error("commit_refused", stream=self._stream, delivery=batch[0].delivery_id, error=str(error))
+                self._counts["refused"] += 1
+                self._let_go(batch[0].partition, batch[0].delivery_id)
+                return
+            else:
+                self._counts.update(answer.value for answered in answers for answer in answered)
+                for commit, answered in zip(batch, answers, strict=True):
+                    self._let_go(commit.partition, commit.delivery_id)
+                    if Answer.FENCED in answered:
+                        _log.warning("commit_fenced", stream=self._stream, delivery=commit.delivery_id)
+                return
