@@ -2,7 +2,7 @@
 
 from headrace.bus.protocol import Bus
 from headrace.ledger.terminal import cancelled
-from headrace.ledger.values import Answer, Commit, Delivery, Item, Output, Schedule, Settled, Terminal
+from headrace.ledger.values import Answer, Commit, Delivery, Emit, Item, Output, Schedule, Settled, Terminal
 from headrace.testing.bus_contract import (
     BROKEN,
     DONE,
@@ -142,6 +142,17 @@ class LaneContract(BusContract):
             again = Schedule(NEXT, 0, Item((b"again",), held.entry.items[0].ticket), LANE)
             await settle(bus, held, [first], outputs=(again,))
             assert await read(bus, NEXT) == []
+            assert await bus.promote(NEXT, limit=10) == 1
+            (entry,) = await read(bus, NEXT)
+            assert lane_frames(entry) == [b"again", second.encode()]
+
+    async def test_a_retried_item_keeps_its_place_whatever_else_its_hop_has_sent(self) -> None:
+        async with self.open_bus() as bus:
+            first, second = trace(), trace()
+            await bus.submit([submission(one, enqueue(LANE, one.encode())) for one in (first, second)])
+            (held,) = await read(bus, NEXT)
+            again = Schedule(NEXT, 0, Item((b"again",), held.entry.items[0].ticket), LANE)
+            await settle(bus, held, [first], outputs=(*(Emit(IN, b"x", ()) for _ in range(4)), again))
             assert await bus.promote(NEXT, limit=10) == 1
             (entry,) = await read(bus, NEXT)
             assert lane_frames(entry) == [b"again", second.encode()]

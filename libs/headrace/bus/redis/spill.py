@@ -16,7 +16,7 @@ from headrace.bus.redis.calls import Part, Staged, unspill_call
 from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.server import Server
 from headrace.kernel.clock import random_bytes
-from headrace.ledger.values import Arrive, Commit, Feed, Output, Settled
+from headrace.ledger.values import Arrive, Commit, Feed, Output, Schedule, Settled
 
 DEFAULT_SPILL_OVER = 500  # outputs in one call: a few ms of the server's time
 _STAGED_S = 3600
@@ -61,9 +61,10 @@ class Spills:
             left = await self._server.run("unspill", unspill_call(keys, group, part, tickets, self._server.limits))
 
     async def _staged(self, keys: Keys, settled: Settled) -> tuple[Settled, Spill | None]:
-        now, later = settled.outputs[: self._over], settled.outputs[self._over :]
-        if not later:
+        if len(settled.outputs) <= self._over:
             return settled, None
+        outputs = sorted(settled.outputs, key=_keeps_no_place)
+        now, later = tuple(outputs[: self._over]), outputs[self._over :]
         key = keys.spill(settled.trace_id, random_bytes(_NAME_BYTES).hex())
         commands = self._server.connections.commands
         async with self._server.connections.errors():
@@ -91,6 +92,11 @@ def calls_of(commits: Sequence[Staged], over: int) -> Iterable[list[Staged]]:
         size += outputs
     if batch:
         yield batch
+
+
+def _keeps_no_place(output: Output) -> bool:
+    """Tell what may come late from what must be in the commit: by a retry in a lane it knows that the lane's ticket stays."""
+    return not (isinstance(output, Schedule) and output.lane)
 
 
 def _as_they_lie(outputs: Iterable[Output]) -> list[Feed]:
