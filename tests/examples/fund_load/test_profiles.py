@@ -48,10 +48,19 @@ def test_memory_and_redis_give_the_bytes_of_the_reference(app: str, redis_url: s
     assert on_redis.read_bytes() == in_memory.read_bytes()
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_workers_that_are_killed_on_the_way_change_no_byte(workers: int, redis_url: str, tmp_path: Path) -> None:
-    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+@pytest.fixture(scope="module")
+def many_lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Lines enough to outlast three kills, and their answers, which take the reference a while."""
+    source = tmp_path_factory.mktemp("many") / "in.jsonl"
     write_lines(source, 4 * LINES, seed=6)
+    return source, expected(source, experiment=False)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_that_are_killed_on_the_way_change_no_byte(
+    workers: int, many_lines: tuple[Path, str], redis_url: str, tmp_path: Path
+) -> None:
+    (source, answers), output = many_lines, tmp_path / "out.jsonl"
     command = run_command("pipe", source, output, "--bus", redis_url, "--workers", str(workers))
     killed: set[int] = set()
     with subprocess.Popen(command, env={**os.environ, "HEADRACE_LEASE_S": "0.5"}) as running:
@@ -64,7 +73,7 @@ def test_workers_that_are_killed_on_the_way_change_no_byte(workers: int, redis_u
                 lambda: is_replaced(running, killed, 3 * workers), timeout_s=30, description="it is started again"
             )
         assert running.wait(90) == 0
-    assert output.read_text() == expected(source, experiment=False)
+    assert output.read_text() == answers
 
 
 def has_runs(redis_url: str) -> bool:
