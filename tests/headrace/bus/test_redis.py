@@ -1,8 +1,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
+from tests.support.redis_server import RedisServer
 
 from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import RedisBus
@@ -11,7 +14,7 @@ from headrace.bus.redis.spill import Spills
 from headrace.errors import BusUnavailableError
 from headrace.ledger.terminal import cancelled
 from headrace.ledger.values import Answer, Emit
-from headrace.testing.bus_contract import IN, NEXT, commit, frames, in_flight, read
+from headrace.testing.bus_contract import IN, NEXT, commit, frames, in_flight, read, submission, trace
 from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
 from headrace.testing.run_contract import RunContract
@@ -57,6 +60,33 @@ class TestRedisBus(LaneContract, JoinContract, RunContract):
                     calling.cancel()
                     await asyncio.wait([calling], timeout=0.01)
         assert lost == 0
+
+
+async def test_however_many_cancels_wait_for_a_silent_listener_who_has_heard_is_looked_up_once_for_all(
+    own_redis: RedisServer,
+) -> None:
+    bus, listener = RedisBus(own_redis.url), RedisBus(own_redis.url)
+    traces = [trace() for _ in range(100)]
+    await bus.submit([submission(one, Emit(IN, b"x")) for one in traces])
+    await listener.abandoned("a", wait_s=0)
+    async with asyncio.TaskGroup() as tasks, Redis.from_url(own_redis.url) as client:
+        ends = [tasks.create_task(bus.end(one, cancelled())) for one in traces]
+        came = len(await listener.abandoned("a", wait_s=0))
+        while came < len(traces):
+            came += len(await listener.abandoned("a", wait_s=5))
+        looks_before = await looks(client)
+        await asyncio.wait(ends, timeout=0.3)  # it has not said that it dealt with the last ones
+        assert not all(end.done() for end in ends)
+        assert await looks(client) - looks_before < 100
+        await listener.abandoned("a", wait_s=0)
+    assert all(end.result() for end in ends)
+    await bus.aclose()
+    await listener.aclose()
+
+
+async def looks(client: Redis) -> int:
+    stats: dict[str, Any] = await client.info("commandstats")
+    return stats["cmdstat_hgetall"]["calls"] if "cmdstat_hgetall" in stats else 0
 
 
 class TestRedisBusOverPartitions(TestRedisBus):

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from typing import Any
+
+from msgspec import Struct
 
 from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.scripts import Value
@@ -11,9 +14,22 @@ from headrace.bus.redis.server import Server
 _SILENT_MS = 5_000  # a listener asks about once a second; after this it is taken for dead
 _FORGOTTEN_MS = 60_000  # and after this its record may be thrown away
 _PATIENCE_S = 3.0
-_POLL_S = 0.002
+_POLL_S = 0.002  # between looks at who has heard: most answer within this; for those who do not, ever rarer
+_LONGEST_POLL_S = 0.05
 _NOTHING = "0-0"
 _STALE_S = 60.0  # entries of the control stream are kept for two minutes; who was away longer must begin anew
+
+
+class _Slowest(Struct):
+    """How far the slowest live listener had heard, when that was last looked up.
+
+    Attributes:
+        heard: None where nobody listens.
+        asked_s: When the question was put; what was said in the control stream before then is answered for.
+    """
+
+    heard: tuple[int, ...] | None = None
+    asked_s: float = 0.0
 
 
 class Listeners:
@@ -27,6 +43,8 @@ class Listeners:
         self._server = server
         self._heard: dict[str, dict[str, str]] = {}
         self._called_s = 0.0
+        self._slowest: defaultdict[str, _Slowest] = defaultdict(_Slowest)
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def abandoned(self, listener: str, wait_s: float) -> list[str]:
         """Give the runs abandoned since the last call; all that there are at the first, or after long silence."""
@@ -53,12 +71,19 @@ class Listeners:
                 await self._server.connections.commands.hdel(keys.listeners, listener)
 
     async def have_heard(self, keys: Keys) -> None:
-        """Wait, a few seconds at most, until every live listener has dealt with what stands in the control stream."""
+        """Wait, a few seconds at most, until every live listener has dealt with what stands in the control stream.
+
+        However many wait, who has heard is looked up for all of them together.
+        """
         async with self._server.connections.errors():
-            last = await self._last(keys)
-            give_up_s = time.monotonic() + _PATIENCE_S
-            while time.monotonic() < give_up_s and await self._someone_is_behind(keys, last):  # noqa: ASYNC110 - it is others that say so, on the server
-                await asyncio.sleep(_POLL_S)
+            last = _order(await self._last(keys))
+            since_s, poll_s = time.monotonic(), _POLL_S
+            while time.monotonic() < since_s + _PATIENCE_S:
+                slowest = await self._slowest_since(keys, since_s)
+                if slowest.heard is None or slowest.heard >= last:
+                    return
+                await asyncio.sleep(poll_s)
+                poll_s = min(1.5 * poll_s, _LONGEST_POLL_S)
 
     async def _begin(self, listener: str) -> list[str]:
         heard: dict[str, str] = {}
@@ -88,15 +113,22 @@ class Listeners:
         entries: Any = await self._server.connections.commands.xrevrange(keys.control, count=1)
         return entries[0][0].decode() if entries else _NOTHING
 
-    async def _someone_is_behind(self, keys: Keys, last: str) -> bool:
+    async def _slowest_since(self, keys: Keys, since_s: float) -> _Slowest:
+        async with self._looking[keys.listeners]:
+            slowest = self._slowest[keys.listeners]
+            if time.monotonic() - slowest.asked_s >= _POLL_S or slowest.asked_s < since_s:
+                slowest = _Slowest(asked_s=time.monotonic())
+                slowest.heard = await self._heard_by_all(keys)
+                self._slowest[keys.listeners] = slowest
+        return slowest
+
+    async def _heard_by_all(self, keys: Keys) -> tuple[int, ...] | None:
         commands = self._server.connections.commands
         seconds, _ = await commands.time()
         records: Any = await commands.hgetall(keys.listeners)
-        for record in records.values():
-            heard, said_ms = record.decode().split()
-            if int(seconds) * 1000 - int(said_ms) < _SILENT_MS and _order(heard) < _order(last):
-                return True
-        return False
+        said = [record.decode().split() for record in records.values()]
+        live = [heard for heard, said_ms in said if int(seconds) * 1000 - int(said_ms) < _SILENT_MS]
+        return min(map(_order, live), default=None)
 
 
 def _order(entry_id: str) -> tuple[int, ...]:

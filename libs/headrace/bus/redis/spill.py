@@ -95,7 +95,7 @@ def calls_of(commits: Sequence[Staged], over: int) -> Iterable[list[Staged]]:
 
 
 def _keeps_no_place(output: Output) -> bool:
-    """Tell what may come late from what must be in the commit: by a retry in a lane it knows that the lane's ticket stays."""
+    """Sort a retry in a lane to the front: by it the commit knows that the ticket stays."""
     return not (isinstance(output, Schedule) and output.lane)
 
 
