@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from headrace.bus.redis.bus import RedisBus
+from headrace.bus.protocol import Bus
 from headrace.bus.redis.inspect.places import Places
 from headrace.errors import SettingsError, UnknownRunError
 from headrace.settings.bus import MEMORY, BusSettings, open_bus
@@ -58,7 +58,7 @@ async def inspecting(settings: BusSettings) -> AsyncGenerator[Places]:
 
 
 @asynccontextmanager
-async def bus_of(settings: BusSettings) -> AsyncGenerator[RedisBus]:
+async def bus_of(settings: BusSettings) -> AsyncGenerator[Bus]:
     """Open the bus for changing it."""
     bus = open_bus(settings)
     try:

@@ -5,7 +5,10 @@ import binascii
 
 from pydantic import Field, SecretStr
 
+from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import DEFAULT_NAMESPACE, RedisBus
+from headrace.bus.tcp.address import SCHEME
+from headrace.bus.tcp.bus import TcpBus
 from headrace.errors import SettingsError
 from headrace.settings.sources import Settings
 from headrace.wire.envelope import DEFAULT_MAX_FRAME_BYTES, Framing
@@ -24,7 +27,7 @@ class BusSettings(Settings):
         repr=False,
         description="Where the bus is: redis://HOST:PORT/DB (rediss:// with TLS, unix://PATH), "
         "redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB or redis+cluster://HOST:PORT,HOST:PORT/; "
-        "memory:// is one process.",
+        "tcp://127.0.0.1:PORT is a broker on this machine; memory:// is one process.",
     )
     namespace: str = Field(
         DEFAULT_NAMESPACE,
@@ -36,17 +39,25 @@ class BusSettings(Settings):
     signing_keys: SecretStr | None = Field(
         None, description="Keys that sign envelopes, id:base64[,id:base64...]; the first signs, all verify."
     )
+    bus_keys: SecretStr | None = Field(
+        None,
+        description="Keys of a tcp:// bus, id:base64[,id:base64...]; the first is used, all are taken; no default.",
+    )
     max_frame_bytes: int = Field(DEFAULT_MAX_FRAME_BYTES, ge=1024, description="The largest envelope sent or taken.")
 
 
-def open_bus(settings: BusSettings) -> RedisBus:
+def open_bus(settings: BusSettings) -> Bus:
     """Make the bus; it connects when it is first asked.
 
     Raises:
-        SettingsError: The address is no Redis.
+        SettingsError: The address is no bus that processes share, or what it needs is missing.
     """
     if settings.bus_url.startswith(MEMORY):
         raise SettingsError("bus_url", f"is {MEMORY}, which ends with its process; give redis://HOST:PORT")
+    if settings.bus_url.startswith(f"{SCHEME}:"):
+        if settings.partitions > 1:
+            raise SettingsError("partitions", "is over 1, and a tcp:// bus has one partition")
+        return TcpBus(settings.bus_url, bus_keyring(settings))
     return RedisBus(
         settings.bus_url,
         namespace=settings.namespace,
@@ -61,18 +72,30 @@ def framing(settings: BusSettings) -> Framing:
     Raises:
         SettingsError: The keys are malformed or too short.
     """
-    keyring = _keyring(settings.signing_keys.get_secret_value()) if settings.signing_keys else None
+    keys = settings.signing_keys
+    keyring = _keyring("signing_keys", keys.get_secret_value()) if keys else None
     return Framing(keyring, max_frame_bytes=settings.max_frame_bytes)
 
 
-def _keyring(text: str) -> Keyring:
+def bus_keyring(settings: BusSettings) -> Keyring:
+    """Give the keys of a tcp bus, for its broker and its clients.
+
+    Raises:
+        SettingsError: The keys are missing, malformed or too short.
+    """
+    if settings.bus_keys is None:
+        raise SettingsError("bus_keys", "is missing, and a tcp:// bus has no default key")
+    return _keyring("bus_keys", settings.bus_keys.get_secret_value())
+
+
+def _keyring(setting: str, text: str) -> Keyring:
     secrets: dict[str, bytes] = {}
     for part in text.split(","):
         key_id, colon, encoded = part.strip().partition(":")
         if not colon or key_id in secrets:
-            raise SettingsError("signing_keys", f"names key '{key_id}' twice" if colon else _KEYS_FORM)
+            raise SettingsError(setting, f"names key '{key_id}' twice" if colon else _KEYS_FORM)
         try:
             secrets[key_id] = base64.b64decode(encoded, validate=True)
         except binascii.Error:
-            raise SettingsError("signing_keys", _KEYS_FORM) from None
-    return Keyring(secrets, next(iter(secrets)))
+            raise SettingsError(setting, _KEYS_FORM) from None
+    return Keyring(secrets, next(iter(secrets)), setting=setting)

@@ -2,6 +2,7 @@ import base64
 
 import pytest
 
+from headrace.bus.tcp.bus import TcpBus
 from headrace.errors import SettingsError, SignatureError
 from headrace.settings.bus import BusSettings, framing, open_bus
 from headrace.settings.sources import read_settings
@@ -44,3 +45,26 @@ def test_keys_and_the_address_are_not_printed() -> None:
 def test_an_address_that_is_no_redis_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="setting 'bus_url'"):
         open_bus(read_settings(BusSettings, {"bus_url": url}))
+
+
+def test_a_tcp_bus_takes_its_keys_from_the_settings() -> None:
+    bus = open_bus(read_settings(BusSettings, {"bus_url": "tcp://127.0.0.1:7411", "bus_keys": f"{NEW},{OLD}"}))
+    assert isinstance(bus, TcpBus)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "'bus_keys' is missing"),
+        ({"bus_keys": "k:czNjcjN0"}, "'bus_keys' has a secret under 16 bytes"),
+        ({"bus_keys": OLD, "partitions": 2}, "'partitions' is over 1"),
+        ({"bus_keys": OLD, "bus_url": "tcp://192.0.2.1:7411"}, "on another machine"),
+        ({"bus_keys": OLD, "bus_url": "tcp://bus.example:7411"}, "on another machine"),
+        ({"bus_keys": OLD, "bus_url": "tcp://127.0.0.1"}, "'bus_url' is no tcp bus"),
+        ({"bus_keys": OLD, "bus_url": "tcp://:s3cr3t@127.0.0.1:1"}, "'bus_url' is no tcp bus"),
+    ],
+)
+def test_a_tcp_bus_without_a_key_or_off_this_machine_is_refused(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(SettingsError, match=told) as refused:
+        open_bus(read_settings(BusSettings, {"bus_url": "tcp://127.0.0.1:7411", **settings}))
+    assert not any(part in str(refused.value) for part in ("s3cr3t", "czNjcjN0", OLD))

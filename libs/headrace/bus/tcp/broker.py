@@ -1,0 +1,105 @@
+"""The broker: serves a bus to other processes of this machine over loopback TCP.
+
+It keeps nothing itself: the bus that it serves is as durable as it is. The memory bus ends with its process; then all
+that was under way is gone, and clients say so loudly when they meet the next life of the broker.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from headrace.bus.protocol import Bus
+from headrace.bus.tcp import handshake
+from headrace.bus.tcp.address import Address, checked
+from headrace.bus.tcp.kept import Kept
+from headrace.bus.tcp.nonces import Nonces
+from headrace.bus.tcp.peer import House, Peer
+from headrace.bus.tcp.refusals import Refusal
+from headrace.kernel.clock import Clock, SystemClock, random_bytes
+from headrace.wire.signing import Keyring
+
+DEFAULT_WINDOW_S = 30.0  # both ends have the same clock; it is for a peer that was stopped for a moment
+DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024  # eight of the largest envelopes in one commit
+ANYWHERE = Address("127.0.0.1", 0)
+_NONCES = 65_536  # handshakes in two windows: a process has one
+_MS = 1000
+
+
+class Broker:
+    """A broker that serves; `serving` makes it.
+
+    Attributes:
+        address: Where it listens.
+        refused: What it refused, by reason.
+    """
+
+    def __init__(self, address: Address, house: House) -> None:
+        self.address = address
+        self._house = house
+        self.refused: Counter[Refusal] = house.refused
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are, those whose handshake is under way included."""
+        return len(self._house.peers)
+
+
+@asynccontextmanager
+async def serving(
+    bus: Bus,
+    keyring: Keyring,
+    *,
+    address: Address = ANYWHERE,
+    window_s: float = DEFAULT_WINDOW_S,
+    max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+    clock: Clock | None = None,
+) -> AsyncGenerator[Broker]:
+    """Serve a bus until the context closes; then every connection is cut. The bus itself stays open.
+
+    Args:
+        keyring: Whoever has one of its keys may speak to the bus.
+        address: On this machine.
+        window_s: How far a frame's time may be from ours.
+        max_frame_bytes: The longest frame taken.
+        clock: By which frames are fresh.
+
+    Raises:
+        SettingsError: The address is of another machine.
+        OSError: The port is taken.
+    """
+    checked(address)
+    error: BaseException | None = None
+    async with asyncio.TaskGroup() as calls:
+        window_ms = int(window_s * _MS)
+        house = House(
+            bus=bus,
+            keyring=keyring,
+            clock=clock or SystemClock(),
+            calls=calls,
+            nonces=Nonces(window_ms=window_ms, limit=_NONCES),
+            kept=Kept(),
+            life=random_bytes(handshake.LIFE_BYTES),
+            window_ms=window_ms,
+            max_frame_bytes=max_frame_bytes,
+            refused=Counter(),
+            greeted=set(),
+            peers=set(),
+            closing=asyncio.Event(),
+            empty=asyncio.Event(),
+        )
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Peer(house), address.host, address.port)
+        try:
+            host, port, *_ = server.sockets[0].getsockname()
+            yield Broker(Address(host, port), house)
+        except BaseException as raised:  # noqa: BLE001 - raised again below, outside the group that would wrap it
+            error = raised
+        server.close()
+        house.closing.set()
+        for peer in tuple(house.peers):
+            peer.close()
+        if house.peers:
+            await house.empty.wait()
+    if error is not None:
+        raise error
