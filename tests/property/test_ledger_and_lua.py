@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from headrace.bus.memory.bus import MemoryBus
+from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import RedisBus
 from headrace.errors import Failure, FailureKind, FailureSource
 from headrace.ledger.terminal import cancelled, completed, ended
@@ -333,7 +334,8 @@ class LedgerAndLua(RuleBasedStateMachine):
         events = [sorted(events, key=lambda e: e.trace_id) for events in self.both("read_replies", "r", **ALL_THERE_IS)]
         in_memory, on_redis = [[(event.trace_id, event.terminal) for event in found] for found in events]
         assert in_memory == on_redis
-        for bus, found in zip((self.memory, self.redis), events, strict=True):
+        buses: tuple[Bus, ...] = (self.memory, self.redis)
+        for bus, found in zip(buses, events, strict=True):
             delivered = self.loop.run_until_complete(bus.deliver([(event, ()) for event in found]))
             assert delivered == len(found)
 
