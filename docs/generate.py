@@ -18,6 +18,7 @@ from typing import Any, get_args
 import click
 import typer
 from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from headrace.bus.redis import keys
 from headrace.bus.redis.nodes import BLOCKING_CONNECTIONS, COMMAND_CONNECTIONS
@@ -27,10 +28,12 @@ from headrace.graph.options import Retry
 from headrace.kernel import events
 from headrace.kernel.context import Context
 from headrace.ledger.tables import RUN_MOVES, TAKES_OUTPUTS
+from headrace.settings.bus import BusSettings
 from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import Settings, flag, variable
 from headrace_cli.main import app
 from headrace_gateway import problem
+from headrace_supervisor.settings import SupervisorSettings
 
 PAGES = Path(__file__).parent
 _PART = re.compile(r"(?P<start><!-- generated: (?P<name>[a-z ]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
@@ -38,6 +41,7 @@ _ATTRIBUTE = re.compile(r"^(\w+): (.*)$")
 _OWN_COMMANDS = (
     "run",
     "dev",
+    "up",
     "plan",
     "doctor",
     "runs",
@@ -79,28 +83,31 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _settings(settings_class: type[Settings], beside: type[Settings] | None = None) -> str:
+def _settings(settings_class: type[Settings], beside: type[Settings] | None = None, *, has_flags: bool = True) -> str:
     known = beside.model_fields if beside else {}
     fields = {name: field for name, field in settings_class.model_fields.items() if name not in known}
     rows = (
         (
             f"`{name}`",
-            "none: it is a secret"
-            if SecretStr in (field.annotation, *get_args(field.annotation))
-            else f"`{flag(name)}`",
+            *([_flag(name, field)] if has_flags else []),
             f"`{variable(name)}`",
             _default(field.get_default(call_default_factory=True), is_required=field.is_required()),
             field.description or "",
         )
         for name, field in fields.items()
     )
-    return _table(("setting", "flag", "variable", "default", "meaning"), rows)
+    return _table(("setting", *(["flag"] if has_flags else []), "variable", "default", "meaning"), rows)
+
+
+def _flag(name: str, field: FieldInfo) -> str:
+    is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
+    return "none: it is a secret" if is_secret else f"`{flag(name)}`"
 
 
 def _default(value: object, *, is_required: bool) -> str:
     if is_required:
         return "required"
-    return "" if value in (None, (), "") else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return "" if value in (None, (), "", {}) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _commands() -> str:
@@ -187,6 +194,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "settings of every service": lambda: _settings(ServiceSettings),
     "settings of the worker": lambda: _settings(WorkerSettings, ServiceSettings),
     "settings of the gateway": lambda: _settings(GatewaySettings, ServiceSettings),
+    "settings of a host": lambda: _settings(SupervisorSettings, BusSettings, has_flags=False),
     "settings of the reply service": lambda: (
         _settings(ReplySettings, ServiceSettings)
         if ReplySettings.model_fields.keys() - ServiceSettings.model_fields.keys()

@@ -14,6 +14,7 @@
     ├── UnknownRunError          unknown_run          no run has this trace_id (any more)
     ├── UnknownSignalError       unknown_signal       no node of the pipe waits for a signal of this name
     ├── NotRedrivableError       not_redrivable       a dead letter does not hold what a run could start from
+    ├── HandoffError             handoff_failed       a group's processes on this host do not do its work
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
     └── RunError                 run_failed           the run ended other than completed
         ├── RunFailedError         run_failed
@@ -56,6 +57,25 @@ class FailureSource(StrEnum):
     PLATFORM = "platform"
 
 
+class Handoff(StrEnum):
+    """How a handoff to a group failed, worded the same everywhere."""
+
+    TIMED_OUT = "timed out"
+    TRANSPORT = "transport failed"
+    FAILED = "failed"
+
+    def for_group(self, group: str) -> str:
+        """Give the words."""
+        return f"remote handoff {self} for group '{group}'"
+
+
+_HANDOFF_OF_KIND = {
+    FailureKind.DEADLINE: Handoff.TIMED_OUT,
+    FailureKind.TRANSPORT: Handoff.TRANSPORT,
+    FailureKind.WORKER_CRASH: Handoff.FAILED,
+}
+
+
 class Failure(Struct, frozen=True, omit_defaults=True):
     """Why a run failed, as callers and logs see it: no exception text, no payload.
 
@@ -76,7 +96,9 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     def __str__(self) -> str:
         where = f" in node '{self.node}'" if self.node else ""
         what = f" ({self.error})" if self.error else ""
-        return f"{self.kind}{where}, source {self.source}{what}"
+        handoff = _HANDOFF_OF_KIND.get(self.kind) if self.group else None
+        kind = f"{handoff.for_group(self.group)} ({self.kind})" if handoff else self.kind
+        return f"{kind}{where}, source {self.source}{what}"
 
 
 class HeadraceError(Exception):
@@ -223,6 +245,22 @@ class NotRedrivableError(HeadraceError):
         self.letter_id = letter_id
         self.why = why
         super().__init__(f"dead letter '{letter_id}' cannot be redriven: {why}")
+
+
+class HandoffError(HeadraceError):
+    """The processes of a group on this host do not do its work.
+
+    Args:
+        how: What became of them: states, signals and exit codes; nothing that they wrote.
+    """
+
+    code = "handoff_failed"
+
+    def __init__(self, group: str, handoff: Handoff, how: str) -> None:
+        self.group = group
+        self.handoff = handoff
+        self.how = how
+        super().__init__(f"{handoff.for_group(group)}: {how}")
 
 
 class WaitTimeoutError(HeadraceError):

@@ -1,7 +1,5 @@
 """`headrace dev`: a pipe over HTTP in one process, on the memory bus; nothing else has to run."""
 
-import json
-import shlex
 import sys
 from typing import Annotated
 
@@ -17,7 +15,7 @@ from headrace.settings.services import PlacementSettings
 from headrace.settings.sources import given, read_settings
 from headrace.wire.envelope import Framing
 from headrace_cli.ending import run_to_end
-from headrace_cli.example import example_of
+from headrace_cli.example import invitation
 from headrace_cli.options import App, PlacementFile
 from headrace_gateway.app import create_app
 from headrace_gateway.server import address_of, listen, serve_http
@@ -48,10 +46,7 @@ async def _serve(plan: ExecutionPlan, host: str, port: int) -> int:
         async with consuming(plan, bus, framing, tuple(plan.groups)), coordinating(bus):
 
             def started() -> None:
-                url = address_of(listening)
-                body = shlex.quote(json.dumps(example_of(plan)))
-                sys.stdout.write(f"serving pipe '{plan.pipe}' at {url}, its API is described at {url}/docs; try\n")
-                sys.stdout.write(f"  curl -d {body} {url}/v1/pipes/{plan.pipe}\n")
+                sys.stdout.write(invitation(plan, address_of(listening)))
                 sys.stdout.flush()
 
             app = create_app([plan], bus, framing)

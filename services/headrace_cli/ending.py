@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from headrace.errors import HeadraceError
@@ -19,8 +20,19 @@ def run_to_end(command: Coroutine[Any, Any, int]) -> int:
     Raises:
         HeadraceError: What ended the command, taken out of the groups in which tasks raise.
     """
-    try:
+    with known_error():
         return asyncio.run(_with_signals(command))
+
+
+@contextmanager
+def known_error() -> Generator[None]:
+    """Take the first error of ours out of the groups in which tasks raise.
+
+    Raises:
+        HeadraceError: It; what came after it hides it no longer.
+    """
+    try:
+        yield
     except BaseExceptionGroup as group:
         known = _known(group)
         if known is None:

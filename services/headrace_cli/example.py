@@ -1,5 +1,7 @@
 """An example of a pipe's entry message, made from its schema, for a first request. Pure."""
 
+import json
+import shlex
 from typing import Any, cast
 
 from headrace.graph.plan import ExecutionPlan
@@ -12,6 +14,15 @@ def example_of(plan: ExecutionPlan) -> Any:  # noqa: ANN401 - JSON
     """Give a message with its required fields filled; it may break a constraint that its type adds."""
     schema = plan.codecs[plan.entry_type].json_schema()
     return _example(schema, schema.get("$defs", {}), _DEPTH)
+
+
+def invitation(plan: ExecutionPlan, url: str) -> str:
+    """Say where a pipe is served, and what to type for a first answer."""
+    body = shlex.quote(json.dumps(example_of(plan)))
+    return (
+        f"serving pipe '{plan.pipe}' at {url}, its API is described at {url}/docs; try\n"
+        f"  curl -d {body} {url}/v1/pipes/{plan.pipe}\n"
+    )
 
 
 def _example(schema: dict[str, Any], definitions: dict[str, Any], depth: int) -> Any:  # noqa: ANN401 - JSON

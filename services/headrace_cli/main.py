@@ -18,6 +18,7 @@ from headrace_cli.run import run
 from headrace_cli.runs import runs
 from headrace_cli.steer import cancel, signal
 from headrace_cli.trace import trace
+from headrace_cli.up import up
 
 app = typer.Typer(
     name="headrace",
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(dev)
+app.command()(up)
 app.command()(plan)
 for operate in (doctor, runs, trace, cancel, signal):
     app.command()(operate)

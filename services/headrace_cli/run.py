@@ -13,7 +13,7 @@ from headrace.runtime.bulk import DEFAULT_BATCH, DEFAULT_WINDOW, run_all
 from headrace.runtime.load import load_plan
 from headrace.settings.logs import set_up_logging
 from headrace.settings.main import EXIT_FAILED
-from headrace_cli.deployment import Deployment, RunSettings, deployed, run_settings
+from headrace_cli.deployment import RunSettings, Target, reached, run_settings
 from headrace_cli.ending import run_to_end
 from headrace_cli.files import STANDARD, input_from, output_to, say
 from headrace_cli.lines import EMPTY_RESULT, answer_line, messages_of
@@ -55,19 +55,19 @@ def run(  # noqa: PLR0913 - a command's parameters are its flags
         raise typer.BadParameter("give one message, or --input with a file of them")
     if input_path is not None and input_path != STANDARD and not input_path.is_file():
         raise typer.BadParameter(f"'{input_path}' is no file", param_hint="--input")
-    settings = run_settings(bus_url=bus, namespace=namespace, placement=placement)
+    settings = run_settings(bus_url=bus, namespace=namespace, placement=placement, workers=str(workers))
     set_up_logging(settings, "run")
     plan = load_plan(app, settings.placement)
-    deployment = Deployment(app, workers, attach)
+    target = Target(app, attach)
     if input_path is None:
-        raise typer.Exit(run_to_end(_run_one(plan, deployment, settings, message or "")))
+        raise typer.Exit(run_to_end(_run_one(plan, target, settings, message or "")))
     files = Files(input_path, output_path, window)
-    raise typer.Exit(run_to_end(_run_file(plan, deployment, settings, files)))
+    raise typer.Exit(run_to_end(_run_file(plan, target, settings, files)))
 
 
-async def _run_one(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings, message: str) -> int:
+async def _run_one(plan: ExecutionPlan, target: Target, settings: RunSettings, message: str) -> int:
     entry = plan.codecs[plan.entry_type].from_json(message.encode())
-    async with deployed(plan, deployment, settings) as client:
+    async with reached(plan, target, settings) as client:
         [(trace_id, future)] = await client.ask_all([entry])
         result = client.result_json(trace_id, await future) or EMPTY_RESULT
         sys.stdout.buffer.write(result + b"\n")
@@ -75,13 +75,13 @@ async def _run_one(plan: ExecutionPlan, deployment: Deployment, settings: RunSet
     return 0
 
 
-async def _run_file(plan: ExecutionPlan, deployment: Deployment, settings: RunSettings, files: Files) -> int:
+async def _run_file(plan: ExecutionPlan, target: Target, settings: RunSettings, files: Files) -> int:
     with (
         input_from(files.input_path) as lines,
         output_to(files.output_path) as output,
         progress_of(files.input_path) as advance,
     ):
-        async with deployed(plan, deployment, settings) as client:
+        async with reached(plan, target, settings) as client:
             total = failed = 0
             batch = min(DEFAULT_BATCH, files.window)
             runs = run_all(client, messages_of(plan, lines), window=files.window, batch=batch)

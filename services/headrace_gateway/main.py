@@ -7,9 +7,10 @@ import structlog
 from headrace.errors import SettingsError
 from headrace.graph.plan import ExecutionPlan
 from headrace.reply.coordinator import ReplyCoordinator
-from headrace.runtime.compose import instance_name
+from headrace.reply.waiters import Waiters
+from headrace.runtime.compose import beside, instance_name
 from headrace.runtime.load import load_plan
-from headrace.runtime.ready import tell_ready
+from headrace.runtime.reports import Beat, Reports
 from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import framing, open_bus
 from headrace.settings.main import run_service
@@ -40,17 +41,29 @@ async def serve(settings: GatewaySettings) -> None:
     if settings.check:
         return
     try:
-        with stop_signals(settings.parent_fd) as stopping, listen(settings.host, settings.port) as listening:
+        pipes = {plan.pipe: plan.version for plan in plans}
+        reports = Reports(settings.report_fd)
+        reports.hello(pipes)
+        with (
+            stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping,
+            listen(settings.host, settings.port) as listening,
+        ):
 
             def started() -> None:
-                pipes = {plan.pipe: plan.version for plan in plans}
-                _log.info("gateway_started", url=address_of(listening), pipes=pipes, with_reply=settings.with_reply)
-                tell_ready(settings.ready_fd)
+                url = address_of(listening)
+                _log.info("gateway_started", url=url, pipes=pipes, with_reply=settings.with_reply)
+                reports.ready(lambda: beat_of(app.state.waiters), url=url)
 
-            await serve_http(app, [listening], stopping, drain_s=settings.drain_s, on_started=started)
+            async with beside(bus, reports):
+                await serve_http(app, [listening], stopping, drain_s=settings.drain_s, on_started=started)
             _log.info("gateway_stopped")
     finally:
         await bus.aclose()
+
+
+def beat_of(waiters: Waiters) -> Beat:
+    """Give what a gateway says of itself: the requests that wait, and how many were answered with a run's end."""
+    return Beat(len(waiters), waiters.counts["replied"])
 
 
 def load_plans(settings: GatewaySettings) -> list[ExecutionPlan]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import structlog
 
-from headrace.runtime.compose import coordinating
+from headrace.runtime.compose import beside, coordinating
 from headrace.runtime.reachable import until_reachable
-from headrace.runtime.ready import tell_ready
+from headrace.runtime.reports import Beat, Reports
 from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import open_bus
 from headrace.settings.main import run_service
@@ -30,13 +30,16 @@ async def serve(settings: ReplySettings) -> None:
     if settings.check:
         return
     try:
-        with stop_signals(settings.parent_fd) as stopping:
-            if not await until_reachable(bus, stopping):
-                return
-            async with coordinating(bus) as coordinator:
-                _log.info("reply_started")
-                tell_ready(settings.ready_fd)
-                await stopping.wait()
-            _log.info("reply_stopped", **coordinator.counts)
+        reports = Reports(settings.report_fd)
+        reports.hello({})
+        async with beside(bus, reports):
+            with stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping:
+                if not await until_reachable(bus, stopping):
+                    return
+                async with coordinating(bus) as coordinator:
+                    _log.info("reply_started")
+                    reports.ready(lambda: Beat(done=coordinator.counts["delivered"]))
+                    await stopping.wait()
+                _log.info("reply_stopped", **coordinator.counts)
     finally:
         await bus.aclose()

@@ -9,9 +9,10 @@ from headrace.graph.mistakes import suggest
 from headrace.graph.plan import ExecutionPlan
 from headrace.runtime.compose import beside, consuming
 from headrace.runtime.consumer import Consumer, ConsumerOptions
+from headrace.runtime.life import Life
 from headrace.runtime.load import load_plan
 from headrace.runtime.reachable import until_reachable
-from headrace.runtime.ready import tell_ready
+from headrace.runtime.reports import Beat, Reports
 from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import framing, open_bus
 from headrace.settings.main import run_service
@@ -45,23 +46,30 @@ async def serve(settings: WorkerSettings) -> None:
     )
     about = {"pipe": plan.pipe, "plan": plan.version, "group": settings.group}
     try:
-        with stop_signals(settings.parent_fd) as stopping:
-            if not await until_reachable(bus, stopping):
-                return
-            async with (
-                consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,),
-                beside(bus, *_heartbeats(settings, consumer)),
-            ):
-                _log.info("worker_started", **about, is_signed=settings.signing_keys is not None)
-                tell_ready(settings.ready_fd)
-                await stopping.wait()
+        reports = Reports(settings.report_fd)
+        reports.hello({plan.pipe: plan.version})
+        async with beside(bus, reports):
+            with stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping:
+                if not await until_reachable(bus, stopping):
+                    return
+                async with consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,):
+                    life = Life(consumer)
+                    async with beside(bus, *_heartbeats(settings, life)):
+                        _log.info("worker_started", **about, is_signed=settings.signing_keys is not None)
+                        reports.ready(lambda: beat_of(consumer, life))
+                        await stopping.wait()
             _log.info("worker_stopped", **about, in_flight=consumer.in_flight, **consumer.counts)
     finally:
         await bus.aclose()
 
 
-def _heartbeats(settings: WorkerSettings, consumer: Consumer) -> list[Heartbeat]:
-    return [Heartbeat(settings.heartbeat_file, consumer)] if settings.heartbeat_file else []
+def beat_of(consumer: Consumer, life: Life) -> Beat | None:
+    """Give what a worker says of itself, which is nothing where its reader is dead."""
+    return Beat(consumer.in_flight, consumer.counts["committed"]) if life.is_alive() else None
+
+
+def _heartbeats(settings: WorkerSettings, life: Life) -> list[Heartbeat]:
+    return [Heartbeat(settings.heartbeat_file, life)] if settings.heartbeat_file else []
 
 
 def _require_group(plan: ExecutionPlan, group: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from tests.headrace_worker.service_process import service
-from tests.support.processes import children_of
+from tests.support.processes import children_of, is_gone
 
 from headrace.testing.wait import wait_until_sync
 from headrace_cli.main import main
@@ -27,14 +27,6 @@ def keys(redis_url: str) -> set[bytes]:
 def write(path: Path, *lines: str) -> Path:
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_memory_and_redis_give_the_same_bytes_and_nothing_is_left(redis_url: str, tmp_path: Path) -> None:
@@ -59,7 +51,9 @@ def test_a_worker_that_is_killed_is_started_again_and_every_line_is_answered(
     assert main(["run", APP, "--input", str(lines), "--output", str(output), "--bus", redis_url]) == 0
     assert output.read_text().splitlines() == [f'{{"text":"{2 * value}"}}' for value in range(1, 1001)]
     assert mark.exists()
-    assert "the worker of group 'one' was ended by SIGKILL; it is started again" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert '"how": "was ended by SIGKILL"' in told
+    assert "remote handoff failed for group 'one'" in told
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -98,13 +92,20 @@ def test_a_worker_that_does_not_come_up_ends_the_run(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = keys(redis_url)
-    monkeypatch.setenv("HEADRACE_SLOTS", "none")
-    assert main(["run", APP, '{"value": 1}', "--bus", redis_url]) == 1
-    written = capfd.readouterr().err
-    assert "setting 'slots' is malformed" in written
-    assert "error[worker_died]: the worker of group '" in written
-    assert "' ended with exit code 2 before it was ready" in written
+    monkeypatch.setenv("HEADRACE_CRASH_LIMIT", "2")
+    assert main(["run", "tests.headrace_supervisor.broken:pipe", '{"value": 1}', "--bus", redis_url]) == 1
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last.startswith("error[handoff_failed]: remote handoff failed for group '")
+    assert last.endswith("': its worker ended with exit code 1 before it was ready, 2 times in a row")
     assert keys(redis_url) == before
+
+
+def test_a_mistake_in_a_workers_settings_ends_the_run_before_anything_is_started(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEADRACE_SLOTS", "none")
+    assert main(["run", APP, '{"value": 1}', "--bus", redis_url]) == 2
+    assert capfd.readouterr().err.startswith("error[settings_invalid]: setting 'slots' is malformed")
 
 
 def test_attach_uses_the_services_that_run_and_leaves_them_running(

@@ -14,14 +14,18 @@ END_TIMEOUT_S = 20.0
 class ServiceProcess:
     """A running service; `logs` gives its log lines as they come."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", ready_end: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", report_end: int) -> None:
         self.process = process
-        self._ready_end = ready_end
+        self._report_end = report_end
 
     def wait_until_ready(self) -> None:
-        readable, _, _ = select.select([self._ready_end], [], [], READY_TIMEOUT_S)
-        assert readable, "the service was not ready in time"
-        assert os.read(self._ready_end, 16) == b"ready\n", "the service ended before it was ready"
+        told = b""
+        while b'"ready"' not in told:
+            readable, _, _ = select.select([self._report_end], [], [], READY_TIMEOUT_S)
+            assert readable, "the service was not ready in time"
+            line = os.read(self._report_end, 4096)
+            assert line, "the service ended before it was ready"
+            told += line
 
     def wait_for_log(self, event: str) -> bytes:
         assert self.process.stderr is not None
@@ -48,18 +52,18 @@ def service(module: str, **settings: str) -> Iterator[ServiceProcess]:
 @contextmanager
 def launched(module: str, **settings: str) -> Iterator[ServiceProcess]:
     """Run it as `service` does, and wait for nothing."""
-    ready_end, told_end = os.pipe()
+    report_end, told_end = os.pipe()
     told = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
     process = subprocess.Popen(
         [sys.executable, "-m", module],
-        env={**os.environ, **told, "HEADRACE_READY_FD": str(told_end)},
+        env={**os.environ, **told, "HEADRACE_REPORT_FD": str(told_end)},
         stderr=subprocess.PIPE,
         pass_fds=(told_end,),
     )
     os.close(told_end)
     with process:
         try:
-            yield ServiceProcess(process, ready_end)
+            yield ServiceProcess(process, report_end)
         finally:
             process.kill()
-            os.close(ready_end)
+            os.close(report_end)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.runtime.compose import beside
+from headrace.runtime.life import Life
 from headrace.testing.wait import wait_until
 from headrace_worker.heartbeat import Heartbeat
 
@@ -29,7 +30,7 @@ def is_old(file: Path) -> bool:
 
 async def test_the_file_is_there_and_touched_while_the_reader_takes_turns(tmp_path: Path) -> None:
     file, reader = tmp_path / "heartbeat", Reader()
-    async with beside(MemoryBus(), Heartbeat(file, reader, every_s=0.001, dead_s=30)):
+    async with beside(MemoryBus(), Heartbeat(file, Life(reader, dead_s=30), every_s=0.001)):
         await wait_until(file.exists, description="it is there")
         age(file)
         await wait_until(lambda: not is_old(file), description="it is touched again")
@@ -38,7 +39,7 @@ async def test_the_file_is_there_and_touched_while_the_reader_takes_turns(tmp_pa
 async def test_it_ages_when_the_reader_takes_no_turn_and_is_touched_again_when_it_does(tmp_path: Path) -> None:
     file, reader = tmp_path / "heartbeat", Reader()
     time = asyncio.get_running_loop().time
-    async with beside(MemoryBus(), Heartbeat(file, reader, every_s=0.001, dead_s=0.02)):
+    async with beside(MemoryBus(), Heartbeat(file, Life(reader, dead_s=0.02), every_s=0.001)):
         started_s = time()
         await wait_until(lambda: file.exists() and time() > started_s + 0.05, description="the reader is dead")
         age(file)
@@ -50,7 +51,7 @@ async def test_it_ages_when_the_reader_takes_no_turn_and_is_touched_again_when_i
 
 async def test_a_reader_whose_slots_are_all_taken_is_alive(tmp_path: Path) -> None:
     file, reader = tmp_path / "heartbeat", Reader(is_full=True)
-    async with beside(MemoryBus(), Heartbeat(file, reader, every_s=0.001, dead_s=0.0)):
+    async with beside(MemoryBus(), Heartbeat(file, Life(reader, dead_s=0.0), every_s=0.001)):
         await wait_until(file.exists, description="it is there")
         age(file)
         await wait_until(lambda: not is_old(file), description="it is touched again")

@@ -30,11 +30,19 @@ class ServiceSettings(BusSettings, LogSettings):
 
     check: bool = Field(default=False, description="Load everything, connect to nothing, and exit.")
     drain_s: float = Field(20.0, ge=0, description="The most seconds that a stop waits for work under way.")
-    ready_fd: int | None = Field(
-        None, ge=3, description="An inherited file descriptor, told by one line when the service works."
+    bootstrap_fd: int | None = Field(
+        None,
+        ge=3,
+        description="An inherited pipe with all settings of the service, read once before anything else.",
+    )
+    report_fd: int | None = Field(
+        None, ge=3, description="An inherited pipe on which the service says that it is ready, and then that it lives."
     )
     parent_fd: int | None = Field(
         None, ge=3, description="An inherited pipe; the service stops when whoever holds its other end has ended."
+    )
+    orphan_s: float = Field(
+        20.0, ge=0, description="The most seconds that a service whose parent has ended takes for its stop."
     )
 
 

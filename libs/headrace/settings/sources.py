@@ -1,5 +1,7 @@
 """Where settings come from: flags, over environment, over file, over defaults; one class defines all four.
 
+A service that was started by a supervisor has a bundle of them, which is over all four.
+
 A field `drain_s` is the flag `--drain-s`, the variable `HEADRACE_DRAIN_S` and the key `drain_s` of the TOML file that
 `--config` or `HEADRACE_CONFIG` names. Mistakes are told by the setting's name, never with its value.
 """
@@ -15,6 +17,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from headrace.errors import SettingsError
 from headrace.graph.mistakes import suggest
+from headrace.settings.bootstrap import BOOTSTRAP_SETTING, take
 
 PREFIX = "HEADRACE_"
 FILE_SETTING = "config"
@@ -40,9 +43,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file is the shell's or compose's matter
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = init_settings().get(FILE_SETTING) or env_settings().get(FILE_SETTING)
+        given = {**env_settings(), **init_settings()}
+        path, fd = given.get(FILE_SETTING), given.get(BOOTSTRAP_SETTING)
         from_file = _read_file(Path(path), cls) if path else {}
-        return init_settings, env_settings, InitSettingsSource(settings_cls, from_file)
+        bundle = take(int(fd)) if fd else {}
+        return (
+            InitSettingsSource(settings_cls, bundle),
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, from_file),
+        )
 
 
 def read_settings(settings_class: type[S], over: Mapping[str, Any] | None = None) -> S:
@@ -79,6 +89,11 @@ def flag(setting: str) -> str:
     return "--" + setting.replace("_", "-")
 
 
+def known_settings() -> set[str]:
+    """Name every setting there is, of whatever service."""
+    return {name for each in _all_classes(Settings) for name in each.model_fields}
+
+
 def _why(name: str, kind: str, message: str) -> str:
     if kind == "missing":
         return f"is missing; give {flag(name)}, {variable(name)}, or '{name}' in the file"
@@ -97,7 +112,7 @@ def _read_file(path: Path, settings_class: type[Settings]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # the parser's own words may quote a line, and a line may hold a secret
         raise SettingsError(FILE_SETTING, f"names '{path}', which is no TOML") from error
-    known = {name for each in _all_classes(Settings) for name in each.model_fields} - {FILE_SETTING}
+    known = known_settings() - {FILE_SETTING}
     for name in values:
         if name not in known:
             raise SettingsError(name, f"in '{path}' is not known{suggest(name, sorted(known))}")

@@ -1,0 +1,46 @@
+"""What the children of a deployment are started with: each service's own settings, with what the deployment decides."""
+
+from collections.abc import Mapping
+
+from headrace.settings.logs import LogSettings
+from headrace.settings.services import GatewaySettings, ServiceSettings, WorkerSettings
+from headrace.settings.sources import read_settings
+from headrace_supervisor.child import Spec
+from headrace_supervisor.settings import SupervisorSettings
+
+_STOP_GRACE_S = 3.0  # over a child's own budget for its drain, for leaving the bus and ending
+
+
+def worker_spec(
+    app: str, group: str, settings: SupervisorSettings, bus: Mapping[str, object], *, outlives_us: bool
+) -> Spec:
+    """Make the start of a group's worker.
+
+    Args:
+        bus: How it reaches the bus.
+        outlives_us: Whether the bus does, so that what it does when we have died is not in vain.
+
+    Raises:
+        SettingsError: A setting of the worker is wrong.
+    """
+    own = {"app": app, "group": group, "placement": settings.placement, "lease_s": settings.lease_s}
+    decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own}
+    return _spec(f"worker '{group}'", "headrace_worker", read_settings(WorkerSettings, decided), settings, group)
+
+
+def gateway_spec(app: str, settings: SupervisorSettings, bus: Mapping[str, object], *, outlives_us: bool) -> Spec:
+    """Make the start of the gateway; as `worker_spec`."""
+    placement = () if settings.placement is None else (settings.placement,)
+    own = {"app": (app,), "placement": placement, "host": settings.host, "port": settings.port, "with_reply": False}
+    decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own}
+    return _spec("gateway", "headrace_gateway", read_settings(GatewaySettings, decided), settings)
+
+
+def _shared(settings: SupervisorSettings, *, outlives_us: bool) -> dict[str, object]:
+    logs = {name: getattr(settings, name) for name in LogSettings.model_fields if name != "config"}
+    return {**logs, "drain_s": settings.drain_s, "orphan_s": settings.drain_s if outlives_us else 0.0}
+
+
+def _spec(name: str, module: str, settings: ServiceSettings, of: SupervisorSettings, group: str = "") -> Spec:
+    stop_s = of.drain_s + _STOP_GRACE_S
+    return Spec(name, module, settings, group, start_s=of.start_s, hang_s=of.hang_s, stop_s=stop_s)
