@@ -16,6 +16,12 @@
     ├── NotRedrivableError       not_redrivable       a dead letter does not hold what a run could start from
     ├── HandoffError             handoff_failed       a group's processes on this host do not do its work
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
+    ├── ExecutorClosedError      executor_closed      the executor takes no tasks: not yet open, or closed
+    ├── TaskError                task_failed          a task gave no result for a reason that is not its own exception
+    │   ├── TaskPendingError       task_pending         it has not ended; await it
+    │   ├── TaskCancelledError     task_cancelled
+    │   ├── TaskCrashedError       task_crashed         the process that ran it died
+    │   └── TaskUnpicklableError   task_unpicklable     it, its value or its exception cannot be sent between processes
     └── RunError                 run_failed           the run ended other than completed
         ├── RunFailedError         run_failed
         ├── RunCancelledError      run_cancelled
@@ -272,6 +278,61 @@ class WaitTimeoutError(HeadraceError):
         self.trace_id = trace_id
         self.waited_s = waited_s
         super().__init__(f"no answer within {waited_s:g} s; the run goes on as trace_id '{trace_id}'")
+
+
+class ExecutorClosedError(HeadraceError):
+    """An executor takes no tasks outside of its context."""
+
+    code = "executor_closed"
+
+    def __init__(self) -> None:
+        super().__init__("the executor is not open; submit within its context: async with Executor() as executor")
+
+
+class TaskError(HeadraceError):
+    """A task gave no result, for a reason that is not an exception of its own."""
+
+    code = "task_failed"
+
+
+class TaskPendingError(TaskError):
+    """A task has not ended yet."""
+
+    code = "task_pending"
+
+    def __init__(self) -> None:
+        super().__init__("the task has not ended; await its handle, or wait() for it")
+
+
+class TaskCancelledError(TaskError):
+    """A task was cancelled."""
+
+    code = "task_cancelled"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the task was cancelled: {reason}")
+
+
+class TaskCrashedError(TaskError):
+    """The process that ran a task died; other tasks go on."""
+
+    code = "task_crashed"
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        super().__init__(f"the process that ran the task died: {how}")
+
+
+class TaskUnpicklableError(TaskError):
+    """What must go from one process to another has no form to go in."""
+
+    code = "task_unpicklable"
+
+    def __init__(self, what: str, type_name: str) -> None:
+        self.what = what
+        self.type_name = type_name
+        super().__init__(f"{what} cannot be sent between processes: '{type_name}'")
 
 
 class RunError(HeadraceError):
