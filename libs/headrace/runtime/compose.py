@@ -10,6 +10,7 @@ from typing import Protocol
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
+from headrace.graph.edges import edges_of
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import BusClock, Clock, random_bytes
 from headrace.kernel.events import Observer
@@ -60,8 +61,17 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 clock=bus_clock,
                 gate=listener,
             )
-            gates = (time, listener)
-            consumers.append(Consumer(bus, runner, plan.stream(group), instance_name(group), options, gates=gates))
+            consumers.append(
+                Consumer(
+                    bus,
+                    runner,
+                    plan.stream(group),
+                    instance_name(group),
+                    options,
+                    gates=(time, listener),
+                    expires=edges_of(plan, group).may_end_any,
+                )
+            )
         watchdog = Watchdog(consumers, blocked_after_s=options.blocked_after_s)
         # consumers stop before the listener does: what they drain may be cancelled, too
         async with beside(bus, time, listener, watchdog), beside(bus, *consumers):

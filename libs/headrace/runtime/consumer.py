@@ -60,6 +60,7 @@ class Consumer:
         stream: The group's name on the bus.
         name: This worker's name, unique among the group's live workers.
         gates: What must be open before what was read is begun.
+        expires: Whether it ends runs whose deadline has passed, of whatever group their work is.
 
     Attributes:
         stream: As given.
@@ -70,7 +71,7 @@ class Consumer:
         turn_s: Loop time of the last turn of the reader, whose read may have failed, while it has free slots.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three of them by name
         self,
         bus: Work,
         runner: AsyncRunner,
@@ -79,6 +80,7 @@ class Consumer:
         options: ConsumerOptions,
         *,
         gates: Sequence[Gate] = (),
+        expires: bool = True,
     ) -> None:
         self._bus = bus
         self._runner = runner
@@ -86,6 +88,7 @@ class Consumer:
         self._name = name
         self._options = options
         self._gates = tuple(gates)
+        self._expires = expires
         self._tasks = asyncio.TaskGroup()
         self._slow_hops = SlowHops(options.slow_after_s)
         self._held: dict[tuple[int, str], Delivery] = {}
@@ -242,7 +245,7 @@ class Consumer:
         return (
             (self._renew, options.lease_s / 3),
             (self._promote, options.promote_every_s),
-            (self._expire, _EXPIRE_EVERY_S),
+            *(((self._expire, _EXPIRE_EVERY_S),) if self._expires else ()),
             (self._sweep, options.sweep_every_s),
             (self._look, options.slow_after_s / 4),
         )

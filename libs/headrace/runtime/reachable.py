@@ -6,9 +6,9 @@ import structlog
 
 from headrace.bus.protocol import Ingress
 from headrace.errors import BusUnavailableError
+from headrace.wire.trace import NO_RUN
 
 _log = structlog.get_logger("headrace.service")
-_NO_RUN = "0" * 32  # a trace_id that is never made: looking it up costs the bus one small read
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 
@@ -20,7 +20,7 @@ async def probe(bus: Ingress) -> None:
         BusUnavailableError: It is away.
         BusError: It answered with an error.
     """
-    await bus.view(_NO_RUN)
+    await bus.view(NO_RUN)  # one small read
 
 
 async def until_reachable(bus: Ingress, stopping: asyncio.Event) -> bool:

@@ -4,6 +4,7 @@ import re
 from zlib import crc32
 
 MAX_PARTITIONS = 0x10000
+NO_RUN = "0" * 32  # a trace id that is never made
 _PARTITION_DIGITS = 4
 _FORM = re.compile("[0-9a-f]{32}").fullmatch
 

@@ -93,7 +93,7 @@ async def ended_run_that_counts(bench: Bench) -> tuple[Kind, str, str, str]:
 
 async def spill_left(bench: Bench) -> tuple[Kind, str, str, str]:
     run = await bench.start()
-    key = bench.keys.spill(run, "1")
+    key = bench.keys.spill(IN, run, "1")
     await bench.redis.rpush(key, "x")
     return Kind.SPILL_LEFT, key, run, ""
 

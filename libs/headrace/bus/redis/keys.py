@@ -12,7 +12,7 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `lane:<lane>` | hash | a lane: last ticket, state, what is parked | empty: at once, or with state after `state_ttl` |
 | `tickets:<lane>` | sorted set | the lane's unfinished tickets | as its lane |
 | `replies` | stream | terminal events, with one consumer group `coordinators` | never; delivery deletes |
-| `spill:<trace_id>:<name>` | list | outputs of a hop that one call cannot hold | once they are recorded |
+| `spill:<group>:<trace_id>:<name>` | list | outputs of its hop that one call cannot hold | once recorded |
 | `deadlines` | sorted set | open runs by the millisecond they expire | never; a run's end removes |
 | `abandoned` | set | runs that ended other than completed and have work under way | never; the last work removes |
 | `control` | stream | such runs, as they end, for those who listen | entries after two minutes |
@@ -30,11 +30,12 @@ class Keys:
 
     Args:
         namespace: Sets deployments that share a server apart.
-        partition: The partition's number.
+        partition: The partition's number; or a pattern of numbers, to spell patterns of keys.
     """
 
-    def __init__(self, namespace: str, partition: int) -> None:
+    def __init__(self, namespace: str, partition: int | str) -> None:
         self._tag = f"{{{namespace}:{partition}}}"
+        self.anything = f"{self._tag}:*"  # a pattern of all keys of the partition
         self.replies = f"{self._tag}:replies"
         self.waiters = f"{self._tag}:waiters"
         self.deadlines = f"{self._tag}:deadlines"
@@ -59,9 +60,9 @@ class Keys:
         """A run's record, and what it keeps aside."""
         return f"{self._tag}:run:{trace_id}", f"{self._tag}:joins:{trace_id}"
 
-    def spill(self, trace_id: str, name: str) -> str:
-        """A list of outputs that are yet to be recorded."""
-        return f"{self._tag}:spill:{trace_id}:{name}"
+    def spill(self, group: str, trace_id: str, name: str) -> str:
+        """A list of outputs of the group's that are yet to be recorded."""
+        return f"{self._tag}:spill:{group}:{trace_id}:{name}"
 
     def lane(self, lane: str, group: str) -> tuple[str, str, str]:
         """A lane, its tickets, and the stream that it feeds."""

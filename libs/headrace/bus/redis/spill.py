@@ -38,11 +38,11 @@ class Spills:
         self._server = server
         self._over = over
 
-    async def stage(self, keys: Keys, commit: Commit) -> Staged:
+    async def stage(self, keys: Keys, group: str, commit: Commit) -> Staged:
         """Take the outputs out of a commit that are too many for one call."""
         if all(len(settled.outputs) <= self._over for settled in commit.settled):
             return Staged(commit, (None,) * len(commit.settled))
-        staged = [await self._staged(keys, settled) for settled in commit.settled]
+        staged = [await self._staged(keys, group, settled) for settled in commit.settled]
         return Staged(structs.replace(commit, settled=tuple(one for one, _ in staged)), tuple(one for _, one in staged))
 
     async def empty(self, keys: Keys, group: str, member: bytes) -> None:
@@ -60,12 +60,12 @@ class Spills:
             part = Part(due.trace_id, key, member, length, outputs, tuple(_as_they_lie(outputs)))
             left = await self._server.run("unspill", unspill_call(keys, group, part, tickets, self._server.limits))
 
-    async def _staged(self, keys: Keys, settled: Settled) -> tuple[Settled, Spill | None]:
+    async def _staged(self, keys: Keys, group: str, settled: Settled) -> tuple[Settled, Spill | None]:
         if len(settled.outputs) <= self._over:
             return settled, None
         outputs = sorted(settled.outputs, key=_keeps_no_place)
         now, later = tuple(outputs[: self._over]), outputs[self._over :]
-        key = keys.spill(settled.trace_id, random_bytes(_NAME_BYTES).hex())
+        key = keys.spill(group, settled.trace_id, random_bytes(_NAME_BYTES).hex())
         commands = self._server.connections.commands
         async with self._server.connections.errors():
             for start in range(0, len(later), self._over):

@@ -77,7 +77,7 @@ class RedisWork:
         answers: list[list[Answer]] = [[] for _ in commits]
         for partition, positions in by_partition(commits, lambda commit: commit.partition).items():
             keys = self._server.keys[partition]
-            staged = [await self._spills.stage(keys, commits[position]) for position in positions]
+            staged = [await self._spills.stage(keys, group, commits[position]) for position in positions]
             raw = [words for batch in calls_of(staged, CALL_OUTPUTS) for words in await self._send(keys, group, batch)]
             for position, words in zip(positions, raw, strict=True):
                 answers[position] = [Answer(word.decode()) for word in words]

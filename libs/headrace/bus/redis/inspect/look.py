@@ -24,6 +24,7 @@ _FIELDS = ("state", "in_flight", "waiting", "suspended", "lanes")
 _CHUNK = 1000  # hashes whose pages are held at a time
 _MS = 1000
 _FOR_EVER = -1  # what PTTL says of a key without an expiry
+_SPILL_PARTS = 3  # of a list's name: group, trace_id, its own
 _WAITS = "[bsp]*"  # of a run's joins: what has begun, what has arrived, what is parked for signals
 
 
@@ -149,8 +150,12 @@ class Look:
         lengths = await self._place.together([("LLEN", spill) for spill in self._spills])
         for trace, length in zip(self._spills.values(), lengths, strict=True):
             self.seen.found[trace].spilled += length
-        named = [tuple(name.split(":", 1)) for _, name in self._inventory.of("spill") if ":" in name]
-        keys = {self._keys(trace).spill(trace, name): trace for trace, name in named if is_trace_id(trace)}
+        named = [name.split(":") for _, name in self._inventory.of("spill")]
+        keys = {
+            self._keys(trace).spill(group, trace, name): trace
+            for group, trace, name in (parts for parts in named if len(parts) == _SPILL_PARTS)
+            if is_trace_id(trace)
+        }
         lifetimes = await self._place.together([("PTTL", key) for key in keys])
         self.seen.spills = {
             key: trace
