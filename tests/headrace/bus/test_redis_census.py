@@ -46,7 +46,7 @@ async def test_a_run_that_ends_leaves_nothing_to_find(bench: Bench) -> None:
 
 async def test_outputs_that_are_recorded_in_parts_are_work(bench: Bench) -> None:
     run = await bench.start()
-    key = bench.keys.spill(run, "1")
+    key = bench.keys.spill(IN, run, "1")
     await bench.redis.rpush(key, *range(40))
     await bench.redis.zadd(bench.keys.scheduled(IN), {encode_due(Due(run, Spill(key, 40))): NEVER_MS})
     await bench.redis.hincrby(bench.keys.run(run)[0], "in_flight", 40)
