@@ -152,6 +152,9 @@ def _plan(draft: _Draft, entry: type[Any]) -> ExecutionPlan:
         on_shutdown=declared.on_shutdown,
         observers=declared.observers,
         providers=declared.providers,
+        hooks=declared.hooks,
+        middleware=declared.middleware,
+        classifiers=declared.classifiers,
         read_line=declared.read_line,
     )
 
@@ -183,6 +186,7 @@ def _plan_node(node: Node, draft: _Draft, reaches: tuple[Reach, ...]) -> PlanNod
         is_terminal=options.get("terminal", False),
         keyed=keyed_of(node),
         max_visits=options.get("max_visits"),
+        origin=node.declaration.origin,
     )
 
 

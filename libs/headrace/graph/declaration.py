@@ -57,6 +57,7 @@ class Declaration:
     options: NodeOptions
     hints: Hints
     where: Where
+    origin: str = ""
 
     @property
     def name(self) -> str:
@@ -76,6 +77,9 @@ class PipeDeclaration:
     on_shutdown: tuple[Callable[[], Any], ...] = ()
     observers: tuple[Any, ...] = ()
     providers: tuple[Any, ...] = ()
+    hooks: tuple[Any, ...] = ()
+    middleware: tuple[Any, ...] = ()
+    classifiers: tuple[Any, ...] = ()
     read_line: Callable[[str], Any] | None = None
 
 

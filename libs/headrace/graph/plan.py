@@ -24,6 +24,17 @@ class SlotKind(StrEnum):
     GATHER = "gather"
 
 
+class NodeKind(StrEnum):
+    """What something is of: a plain node, one that sends one of several types, a series, or where messages meet."""
+
+    RUN = "run"
+    STEP = "step"
+    SWITCH = "switch"
+    FAN_OUT = "fan_out"
+    JOIN = "join"
+    GATHER = "gather"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """A message parameter of a node: its name and the type it takes, or of a `First` the types: "A | B"."""
@@ -106,6 +117,9 @@ class PlanNode:
         concurrency: Calls at a time in one process, None for the worker's slots.
         is_terminal: Its outputs end the run whatever consumes their types.
         max_visits: Bound of the loop it closes, None where it is in none.
+        origin: The included pipe that it comes from, with "/" between where that was included itself; empty for none.
+        kind: What it is, in events and drawings.
+        is_plain: It takes nothing but its messages.
     """
 
     name: str
@@ -132,6 +146,15 @@ class PlanNode:
     opens: tuple[str, ...] = ()
     barrier_timeout_s: float | None = None
     signals: Mapping[str, MessageCodec] = field(default_factory=dict[str, MessageCodec])
+    origin: str = ""
+    kind: NodeKind = field(init=False)
+    is_plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what is looked at in every call."""
+        object.__setattr__(self, "kind", _kind_of(self))
+        takes_more = self.signals or self.injected or self.context_param is not None or self.keyed is not None
+        object.__setattr__(self, "is_plain", not takes_more)
 
     @property
     def is_join(self) -> bool:
@@ -163,6 +186,9 @@ class ExecutionPlan:
         on_shutdown: Called when it stops, whatever happened.
         observers: Told of kernel events.
         providers: Dependency providers for injected parameters.
+        hooks: What events go through before observers are told.
+        middleware: What wraps the calls of nodes, the outermost first.
+        classifiers: What has a say in the kind and the source of failures.
         read_line: Makes the entry message of one line of an input file; None where lines are its JSON.
     """
 
@@ -181,8 +207,21 @@ class ExecutionPlan:
     on_shutdown: tuple[Callable[[], Any], ...] = ()
     observers: tuple[Any, ...] = ()
     providers: tuple[Any, ...] = ()
+    hooks: tuple[Any, ...] = ()
+    middleware: tuple[Any, ...] = ()
+    classifiers: tuple[Any, ...] = ()
     read_line: Callable[[str], Any] | None = None
 
     def stream(self, group: str) -> str:
         """Name a group on a bus, where groups of several pipes may meet."""
         return f"{self.pipe}.{group}"
+
+
+def _kind_of(node: PlanNode) -> NodeKind:
+    if node.gathers:
+        return NodeKind.GATHER
+    if node.is_join:
+        return NodeKind.JOIN
+    if node.is_series:
+        return NodeKind.FAN_OUT
+    return NodeKind.SWITCH if len(node.outputs) > 1 else NodeKind.STEP

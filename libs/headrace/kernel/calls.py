@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -14,15 +14,22 @@ from headrace.graph.plan import PlanNode
 from headrace.kernel.journal import NodeTimeoutError
 
 Call = Callable[[dict[str, Any]], Awaitable[list[Any]]]
+Middleware = Callable[[PlanNode, Call], Call]
+"""A user's: wraps what calls a node; is given the parameters by name, and gives what came back, in a list."""
 
 
-def compile_call(node: PlanNode) -> Call:
+def compile_call(node: PlanNode, middleware: Sequence[Middleware] = ()) -> Call:
     """Give the function that calls a node with its parameters by name, and gives what it returned or yielded.
 
     A synchronous function runs in a thread. When its time is up its caller goes on and the thread's result is
     dropped; Python cannot stop the thread itself. The time starts when the call does, not while it waits for its turn.
+
+    Args:
+        middleware: The first is the outermost. It runs on the event loop, within the call's time and turn.
     """
     call = _bare_call(node)
+    for wrap in reversed(middleware):
+        call = wrap(node, call)
     if node.timeout_s is not None:
         call = partial(_bounded, call, node.timeout_s)
     if node.concurrency is not None:
@@ -34,10 +41,20 @@ def compile_call(node: PlanNode) -> Call:
 
 def _bare_call(node: PlanNode) -> Call:
     function = node.function
+    if inspect.iscoroutinefunction(function) and not node.is_series:
+        return partial(_from_coroutine, function)
     if node.is_async:
         return partial(_from_loop, function, is_series=node.is_series)
     is_series = node.is_series or inspect.isgeneratorfunction(function)
     return partial(_from_thread, function, CapacityLimiter(math.inf), is_series=is_series)  # bounded further out
+
+
+async def _from_coroutine(function: Callable[..., Any], arguments: dict[str, Any]) -> list[Any]:
+    """Call what most nodes are: it gives one message, or none."""
+    returned = await function(**arguments)
+    if returned is None:
+        return []
+    return list(cast("Iterable[Any]", returned)) if isinstance(returned, (list, tuple)) else [returned]
 
 
 async def _from_loop(function: Callable[..., Any], arguments: dict[str, Any], *, is_series: bool) -> list[Any]:

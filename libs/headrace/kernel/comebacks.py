@@ -37,18 +37,23 @@ class Comebacks:
             dispatch: Whose `again` says when.
             lane: Where the call keeps its place, empty for none.
         """
-        until = _until(dispatch.again)
-        failed_ms = int(self._clock.now() * _MS) if dispatch.has_failed else None
+        until = until_of(dispatch.again)
+        failed_ms = int(self._clock.now() * _MS) if dispatch.failure is not None else None
         frames = (*map(self._seal, again(self._plan, work, failed_ms)), *work.signals)
         item = Item(frames, ticket, work.stash)
         feeds = self._feeds.of(work.node, work.headers.scope)
         if isinstance(until, str):
             return Park(self._stream, until, item, feeds)
-        delay_ms = int(min(max(until * _MS, 0), _LONGEST_DELAY_MS))
-        return Schedule(self._stream, delay_ms, item, lane, feeds)
+        return Schedule(self._stream, delay_of(until), item, lane, feeds)
 
 
-def _until(asked: Retry | Suspend | None) -> str | float:
+def until_of(asked: Retry | Suspend | None) -> str | float:
+    """Tell what a call that is to be made again waits for: a signal, or seconds."""
     if isinstance(asked, Suspend):
         return asked.until
     return (asked.after if asked else None) or 0.0
+
+
+def delay_of(seconds: float) -> int:
+    """Give a delay as a bus takes it, in milliseconds."""
+    return int(min(max(seconds * _MS, 0), _LONGEST_DELAY_MS))

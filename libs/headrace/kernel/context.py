@@ -1,6 +1,5 @@
 """The `Context` that a node may ask for: what it may know of its run."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
@@ -8,7 +7,8 @@ from typing import Any, TypeVar, overload
 import structlog
 
 from headrace.graph.options import ContextMarker
-from headrace.kernel.events import Emitted
+from headrace.kernel.events import Emitted, Origin
+from headrace.kernel.home import Home
 from headrace.kernel.once import once
 from headrace.kernel.publisher import Publisher
 from headrace.kernel.store import RunStore
@@ -38,7 +38,8 @@ class Context(ContextMarker):
     deadline: float | None
     publisher: Publisher
     store: RunStore
-    loop: asyncio.AbstractEventLoop
+    home: Home
+    origin: Origin | None
 
     @property
     def logger(self) -> structlog.typing.FilteringBoundLogger:
@@ -50,9 +51,12 @@ class Context(ContextMarker):
 
     def emit(self, value: object) -> None:
         """Tell observers of progress, from any thread; costs nothing where nobody observes."""
-        if self.publisher.is_heard:
-            event = Emitted(trace_id=self.trace_id, node=self.node, group=self.group, value=value)
-            self.publisher.publish_on(self.loop, event)
+        if self.origin is None:
+            return
+        if self.home.is_here():
+            self._tell(value)
+        else:
+            self.home.post(self._tell, value)
 
     @overload
     def once(self, name: str, fn: Callable[[], Any]) -> Coroutine[Any, Any, Any]: ...
@@ -76,12 +80,11 @@ class Context(ContextMarker):
             RuntimeError: The node is synchronous; only an `async def` can await.
             BusError: The bus could not be asked.
         """
-        if not self._is_on_loop():
+        if not self.home.is_here():
             raise RuntimeError(f"ctx.once needs an async node: make '{self.node}' an async def")
         return once(self.store, self.trace_id, f"{self.node}:{self.invocation_id}:{name}", fn, type)
 
-    def _is_on_loop(self) -> bool:
-        try:
-            return asyncio.get_running_loop() is self.loop
-        except RuntimeError:
-            return False
+    def _tell(self, value: object) -> None:
+        publisher = self.publisher
+        if self.origin is not None:
+            publisher.publish(Emitted(*publisher.stamp(self.origin), value=value))

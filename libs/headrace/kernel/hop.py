@@ -5,37 +5,29 @@ hop. A node that fails is tried again by itself, later, as a scheduled output: w
 Of a run that is abandoned meanwhile no further node is started (I8); what its hop then comes to is for nobody.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import anyio
 from dishka import AsyncContainer
 from dishka.exceptions import ExitError
 
-from headrace.graph.options import Retry
 from headrace.graph.plan import ExecutionPlan
-from headrace.kernel import inject
 from headrace.kernel.abandoned import AbandonedRuns
-from headrace.kernel.calls import Call, compile_call
+from headrace.kernel.attempts import Attempts, origin_of
+from headrace.kernel.calls import compile_call
 from headrace.kernel.clock import Clock
 from headrace.kernel.comebacks import Comebacks
-from headrace.kernel.context import Context
-from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, TerminalDropped
+from headrace.kernel.events import TerminalDropped
 from headrace.kernel.gate import Gate
 from headrace.kernel.inject import Injector
-from headrace.kernel.journal import NodeCancelledError, as_failure, classify
+from headrace.kernel.journal import NodeCancelledError
 from headrace.kernel.outcome import HopFailedError, HopOutcome
 from headrace.kernel.outputs import Dispatch, Dispatcher
 from headrace.kernel.publisher import Publisher
-from headrace.kernel.retries import retry_in_s
 from headrace.kernel.store import RunStore
 from headrace.kernel.work import Work
 from headrace.ledger.values import Park, Schedule
 from headrace.wire.envelope import Envelope
-
-_MS = 1000
 
 
 class Hops:
@@ -65,19 +57,22 @@ class Hops:
         gate: Gate | None,
         shows_detail: bool,
     ) -> None:
-        self._plan = plan
-        self._group = group
-        self._random = random
+        nodes = [plan.nodes[name] for name in plan.groups[group]]
         self._publisher = publisher
         self._injector = injector
-        self._store = store
-        self._shows_detail = shows_detail
         self.abandoned = abandoned
         self.gate = gate
-        self._dispatcher = Dispatcher(plan, group, seal)
+        self.attempts = Attempts(
+            plan,
+            {node.name: compile_call(node, plan.middleware) for node in nodes},
+            dispatcher=Dispatcher(plan, group, seal),
+            random=random,
+            publisher=publisher,
+            store=store,
+            shows_detail=shows_detail,
+        )
         self._comebacks = Comebacks(plan, group, seal, clock)
-        self._calls: Mapping[str, Call] = {name: compile_call(plan.nodes[name]) for name in plan.groups[group]}
-        self._injects = any(plan.nodes[name].injected for name in plan.groups[group])
+        self._injects = any(node.injected for node in nodes)
 
     async def run(self, work: Work, *, state: object = None, lane: str = "", ticket: int = 0) -> HopOutcome:
         """Run one item.
@@ -94,8 +89,9 @@ class Hops:
             outcome = await self._run_injected(work, state, lane, ticket)
         else:
             outcome = await _Hop(self, None, state, lane, ticket).follow(work)
-        for node, _ in outcome.terminals[1:] if self._publisher.is_heard else ():
-            self._publisher.publish(TerminalDropped(trace_id=work.headers.trace_id, node=node, group=self._group))
+        publisher = self._publisher
+        for dropped, _ in outcome.terminals[1:] if publisher.is_heard else ():
+            publisher.publish(TerminalDropped(*publisher.stamp(origin_of(dropped))))
         return outcome
 
     async def _run_injected(self, work: Work, state: object, lane: str, ticket: int) -> HopOutcome:
@@ -109,53 +105,7 @@ class Hops:
                     first = failed
                     raise
         except ExitError as error:
-            raise (first or self.failed(work, error)) from error
-
-    async def call(self, work: Work, request: AsyncContainer | None, state: object) -> list[Any]:
-        """Call a node with its messages, context, state and injected parameters."""
-        node = work.node
-        arguments = {**dict.fromkeys(node.signals), **work.messages} if node.signals else dict(work.messages)
-        if node.context_param is not None:
-            arguments[node.context_param] = self._context(work)
-        if node.keyed is not None and node.keyed.state_param is not None:
-            arguments[node.keyed.state_param] = state
-        if node.injected and request is not None:
-            async with inject.step(request, node.injected) as injected:
-                return await self._calls[node.name]({**arguments, **injected})
-        return await self._calls[node.name](arguments)
-
-    async def attempt(self, work: Work, request: AsyncContainer | None, state: object) -> Dispatch:
-        """Call a node and dispatch its outputs, or say how it is to be tried again.
-
-        Raises:
-            HopFailedError: It failed for good.
-        """
-        headers, node = work.headers, work.node
-        where = {"trace_id": headers.trace_id, "node": node.name, "group": self._group}
-        if self._publisher.is_heard:
-            self._publisher.publish(NodeStarted(**where, attempt=headers.attempt))
-        started_s = time.perf_counter()
-        try:
-            returned = await self.call(work, request, state)
-            dispatch = self._dispatcher.dispatch(work, returned)
-        except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
-            error = as_failure(raised)
-            failure = classify(error, node=node.name, group=self._group, shows_detail=self._shows_detail)
-            delay_s = retry_in_s(node.retry, error, headers.attempt, self._random)
-            if self._publisher.is_heard:
-                took_s = time.perf_counter() - started_s
-                self._publisher.publish(
-                    NodeFailed(**where, attempt=headers.attempt, duration_s=took_s, failure=failure, retry_in_s=delay_s)
-                )
-            if delay_s is None:
-                raise HopFailedError(failure, work) from error
-            return Dispatch(again=Retry(after=delay_s), has_failed=True)
-        if self._publisher.is_heard:
-            took_s = time.perf_counter() - started_s
-            self._publisher.publish(
-                NodeEnded(**where, attempt=headers.attempt, duration_s=took_s, outputs=len(returned))
-            )
-        return dispatch
+            raise (first or self.attempts.failed(work, error)) from error
 
     def again(self, work: Work, dispatch: Dispatch, lane: str, ticket: int) -> Schedule | Park:
         """Make the output that brings a call back.
@@ -166,28 +116,7 @@ class Hops:
         try:
             return self._comebacks.make(work, dispatch, lane, ticket)
         except Exception as error:
-            raise self.failed(work, error) from error
-
-    def failed(self, work: Work, error: Exception) -> HopFailedError:
-        """Make the error that ends a hop, and with it the run, at a node."""
-        failure = classify(error, node=work.node.name, group=self._group, shows_detail=self._shows_detail)
-        return HopFailedError(failure, work)
-
-    def _context(self, work: Work) -> Context:
-        headers = work.headers
-        return Context(
-            trace_id=headers.trace_id,
-            run_id=headers.origin_run_id or headers.trace_id,
-            invocation_id=headers.id,
-            pipe=headers.pipe,
-            node=work.node.name,
-            group=self._group,
-            attempt=headers.attempt,
-            deadline=headers.deadline_ms / _MS if headers.deadline_ms else None,
-            publisher=self._publisher,
-            store=self._store,
-            loop=asyncio.get_running_loop(),
-        )
+            raise self.attempts.failed(work, error) from error
 
 
 class _Hop:
@@ -237,7 +166,7 @@ class _Hop:
             if sibling is None and work.headers.trace_id in self._abandoned.runs:
                 continue
             if sibling is None:  # it cancelled its own task: a branch must not end as a silent success
-                raise self._hops.failed(work, NodeCancelledError())
+                raise self._hops.attempts.failed(work, NodeCancelledError())
             outcome.outputs.extend(sibling.outputs)
             outcome.terminals.extend(sibling.terminals)
             outcome.failures.extend(sibling.failures)
@@ -249,7 +178,7 @@ class _Hop:
         if work.headers.trace_id in self._abandoned.runs:
             return None
         try:
-            dispatch = await self._hops.attempt(work, self._request, self._state)
+            dispatch = await self._hops.attempts.make(work, self._request, self._state)
             if dispatch.again:
                 lane, ticket = (self._lane, self._ticket) if work.node.keyed is not None else ("", 0)
                 outcome.outputs.append(self._hops.again(work, dispatch, lane, ticket))
@@ -260,6 +189,6 @@ class _Hop:
             outcome.failures.append(failed)
             return None
         outcome.outputs.extend(dispatch.outputs)
-        outcome.terminals.extend((work.node.name, terminal) for terminal in dispatch.terminals)
+        outcome.terminals.extend((work, terminal) for terminal in dispatch.terminals)
         self._has_terminal = self._has_terminal or bool(dispatch.terminals)
         return dispatch

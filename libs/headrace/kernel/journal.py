@@ -1,8 +1,17 @@
 """Classifies what went wrong in a node into the words of `errors.FailureKind` and `errors.FailureSource`."""
 
 import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+from msgspec import structs
 
 from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError
+
+Classifier = Callable[[Exception, Failure], FailureKind | FailureSource | None]
+"""A user's: is given an exception and the failure that it would be; says what kind it is, or whose fault, or None."""
+
+_log = structlog.get_logger("headrace.kernel")
 
 _EXTERNAL: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError, OSError)
 
@@ -36,15 +45,30 @@ _TABLE: tuple[tuple[type[BaseException], FailureKind, FailureSource], ...] = (
 )
 
 
-def classify(error: BaseException, *, node: str, group: str, shows_detail: bool) -> Failure:
+def classify(
+    error: Exception, *, node: str, group: str, shows_detail: bool, classifiers: Iterable[Classifier] = ()
+) -> Failure:
     """Make the failure of a node's call.
 
     Args:
         shows_detail: Whether the exception's text goes into the failure; it may hold payload, so it is off by default.
+        classifiers: Asked in order, each about what the one before made of it; one that raises has no say.
     """
     kind, source = _kind_and_source(error)
     detail = str(error) if shows_detail else ""
-    return Failure(kind, source, node, group, type(error).__name__, detail)
+    failure = Failure(kind, source, node, group, type(error).__name__, detail)
+    for classifier in classifiers:
+        try:
+            match classifier(error, failure):
+                case FailureKind() as said:
+                    failure = structs.replace(failure, kind=said)
+                case FailureSource() as said:
+                    failure = structs.replace(failure, source=said)
+                case None:
+                    pass
+        except Exception as raised:  # noqa: BLE001 - a classifier's error must not hide the failure
+            _log.warning("classifier_failed", classifier=repr(classifier), error=type(raised).__name__)
+    return failure
 
 
 def as_failure(raised: Exception | asyncio.CancelledError) -> Exception:

@@ -22,14 +22,13 @@ class HopOutcome:
 
     Attributes:
         outputs: For the bus, in emission order.
-        terminals: Terminal outputs, in emission order, each with its node; the first one ends the run.
+        terminals: Terminal outputs, in emission order, each with its call; the first one ends the run.
         failures: Of branches that failed for good when the hop had a terminal already. They end alone, as they would in
             groups of their own, after the commit that ended the run.
     """
 
     outputs: list[Output] = field(default_factory=list[Output])
-    terminals: list[tuple[str, Terminal]] = field(default_factory=list[tuple[str, Terminal]])
-
+    terminals: list[tuple[Work, Terminal]] = field(default_factory=list[tuple[Work, Terminal]])
     failures: list[HopFailedError] = field(default_factory=list[HopFailedError])
 
     @property

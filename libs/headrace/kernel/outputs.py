@@ -1,24 +1,23 @@
 """Decides where a node's outputs go: to nodes of the same group, to the bus, or to the run's terminal. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
+from headrace.errors import Failure
 from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import ExecutionPlan, PlanNode, Route
 from headrace.kernel.feeds import Feeds
 from headrace.kernel.journal import NoRouteError, SuspendError
 from headrace.kernel.scopes import child_scope, outer_scope
-from headrace.kernel.work import Work, addressed, child, opening, visiting
+from headrace.kernel.work import Headers, Work, addressed, child, opening, visiting
 from headrace.ledger.terminal import completed
 from headrace.ledger.values import Arrive, Emit, Enqueue, Open, Output, Terminal
 from headrace.wire.envelope import Envelope
 
 
-@dataclass(slots=True, kw_only=True)
-class Dispatch:
+class Dispatch(Struct, kw_only=True):
     """Where the outputs of one call go.
 
     Attributes:
@@ -26,31 +25,32 @@ class Dispatch:
         outputs: For the bus, in emission order, after the scopes that the call opens.
         terminals: Terminal outputs, in emission order; the first one ends the run.
         again: Set where the node is to be called again; nothing else then is.
-        has_failed: Whether that is because it failed.
+        failure: Set where that is because it failed.
     """
 
-    local: list[Work] = field(default_factory=list[Work])
-    outputs: list[Output] = field(default_factory=list[Output])
-    terminals: list[Terminal] = field(default_factory=list[Terminal])
+    local: list[Work] = []
+    outputs: list[Output] = []
+    terminals: list[Terminal] = []
     again: Retry | Suspend | None = None
-    has_failed: bool = False
+    failure: Failure | None = None
 
 
 class Dispatcher:
     """Dispatches outputs by one plan, for one group.
 
     Args:
+        group: None for all groups in one.
         seal: Makes the frame of an envelope.
     """
 
-    def __init__(self, plan: ExecutionPlan, group: str, seal: Callable[[Envelope], bytes]) -> None:
+    def __init__(self, plan: ExecutionPlan, group: str | None, seal: Callable[[Envelope], bytes]) -> None:
         self._plan = plan
         self._seal = seal
         self._feeds = Feeds(plan)
         self._local: Mapping[str, PlanNode] = {
             name: node
             for name, node in plan.nodes.items()
-            if node.group == group and node.keyed is None and not node.is_join
+            if group in (node.group, None) and node.keyed is None and not node.is_join
         }
         self._joins = frozenset(name for name, node in plan.nodes.items() if node.is_join)
         self._streams = {name: plan.stream(node.group) for name, node in plan.nodes.items()}
@@ -65,23 +65,16 @@ class Dispatcher:
             InvalidMessageError: An output cannot be encoded.
             EnvelopeTooLargeError: An output is over the limit.
         """
-        dispatch, headers = Dispatch(), work.headers
-        if work.node.opens:
-            headers = structs.replace(headers, scope=child_scope(headers.scope, headers.id, work.node.name))
-            dispatch.outputs.extend(self._openings(work, headers.scope))
+        dispatch, headers = self._begin(work)
         for position, output in enumerate(returned):
             match output:
-                case None | Drop():
-                    pass
                 case Retry():
                     return Dispatch(again=output)
                 case Suspend():
                     _check_suspend(work, output)
                     return Dispatch(again=output)
-                case To(node=name, message=message):
-                    self._send(dispatch, headers, position, message, (self._route_to(name, message),))
                 case _:
-                    self._follow(dispatch, work.node, headers, position, output)
+                    self._one(dispatch, work.node, headers, position, output)
         return dispatch
 
     def start(self, headers: Envelope, message: object) -> list[Output]:
@@ -98,12 +91,29 @@ class Dispatcher:
             outputs.append(self._output(own, route, headers.type, body, message))
         return outputs
 
+    def _begin(self, work: Work) -> tuple[Dispatch, Envelope]:
+        """Begin to dispatch: open the scopes of the outputs, and give the headers that these descend from."""
+        dispatch, headers = Dispatch(), work.headers
+        if work.node.opens:
+            headers = self._in_scope(headers, child_scope(headers.scope, headers.id, work.node.name))
+            dispatch.outputs.extend(self._openings(work, headers.scope))
+        return dispatch, headers
+
+    def _one(self, dispatch: Dispatch, node: PlanNode, headers: Envelope, position: int, output: object) -> None:
+        match output:
+            case None | Drop():
+                pass
+            case To(node=name, message=message):
+                self._send(dispatch, headers, position, message, (self._route_to(name, message),))
+            case _:
+                self._follow(dispatch, node, headers, position, output)
+
     def _openings(self, work: Work, scope: str) -> list[Output]:
         """Open the scope that a call's outputs are in, once for each gather of it."""
         outputs: list[Output] = []
         for name in work.node.opens:
             gather = self._plan.nodes[name]
-            frame = self._seal(opening(work.headers, gather))
+            frame = self._seal(self._opening(work.headers, gather))
             outputs.append(Open(self._feeds.join(name, scope), frame, self._feeds.of(gather, work.headers.scope)))
         return outputs
 
@@ -115,7 +125,7 @@ class Dispatcher:
             self._send(dispatch, headers, position, output, routes)
         else:
             name, body = self._encoded(output)
-            dispatch.terminals.append(completed(name, body))
+            dispatch.terminals.append(self._completed(name, body))
 
     def _route_to(self, name: str, message: object) -> Route:
         target = self._plan.nodes.get(name)
@@ -134,18 +144,18 @@ class Dispatcher:
         for route in routes:
             local = self._local.get(route.node)
             if local is not None:
-                headers = child(parent, position, local)
+                headers = self._child(parent, position, local)
                 dispatch.local.append(Work(node=local, headers=headers, messages={route.slot: message}))
                 continue
             if body is None:
                 type_name, body = self._encoded(message)
-            headers = child(parent, position, self._plan.nodes[route.node])
+            headers = self._child(parent, position, self._plan.nodes[route.node])
             dispatch.outputs.append(self._output(headers, route, type_name, body, message))
 
     def _output(self, headers: Envelope, route: Route, type_name: str, body: bytes, message: object) -> Output:
         target, stream = self._plan.nodes[route.node], self._streams[route.node]
         key = target.keyed.key_of(message) if target.keyed else ""
-        frame = self._seal(addressed(headers, route, type_name, body, key=key))
+        frame = self._seal(self._addressed(headers, route, type_name, body, key))
         if target.name in self._joins:
             return self._arrival(headers.scope, route, frame)
         feeds = self._feeds.of(target, headers.scope)
@@ -160,6 +170,21 @@ class Dispatcher:
         if around is None:  # nothing opened the run's own scope, so nothing gathers there
             raise NoRouteError
         return Arrive(join, route.slot, frame, self._feeds.of(self._plan.nodes[route.node], around))
+
+    def _child(self, parent: Envelope, position: int, target: PlanNode) -> Headers:
+        return child(parent, position, target)
+
+    def _in_scope(self, headers: Envelope, scope: str) -> Envelope:
+        return structs.replace(headers, scope=scope)
+
+    def _opening(self, parent: Envelope, gather: PlanNode) -> Envelope:
+        return opening(parent, gather)
+
+    def _addressed(self, headers: Envelope, route: Route, type_name: str, body: bytes, key: str) -> Envelope:
+        return addressed(headers, route, type_name, body, key=key)
+
+    def _completed(self, type_name: str, body: bytes) -> Terminal:
+        return completed(type_name, body)
 
     def _encoded(self, message: object) -> tuple[str, bytes]:
         for message_type in type(message).__mro__:

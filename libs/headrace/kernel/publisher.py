@@ -1,10 +1,11 @@
 """The single way out for kernel events."""
 
-import asyncio
+from itertools import count
 
 import structlog
 
-from headrace.kernel.events import KernelEvent, Observer
+from headrace.kernel.clock import Clock, SystemClock
+from headrace.kernel.events import Hook, KernelEvent, Observer, Origin, Stamped
 
 _log = structlog.get_logger("headrace.kernel")
 
@@ -14,27 +15,41 @@ class Publisher:
 
     Args:
         observers: In the order they are told. Without any, publishing costs a look at `is_heard`.
+        hooks: Each takes what the one before it gave; one that raises is passed over.
+        clock: Events are dated by it.
     """
 
-    def __init__(self, observers: tuple[Observer, ...]) -> None:
+    def __init__(
+        self, observers: tuple[Observer, ...], hooks: tuple[Hook, ...] = (), *, clock: Clock | None = None
+    ) -> None:
         self._observers = observers
+        self._hooks = hooks
+        self._seq = count(1)
+        self._now = (clock or SystemClock()).now
         self.is_heard = bool(observers)
 
-    def publish_on(self, loop: asyncio.AbstractEventLoop, event: KernelEvent) -> None:
-        """Tell every observer on the event loop, from whatever thread this is called."""
-        try:
-            is_there = asyncio.get_running_loop() is loop
-        except RuntimeError:
-            is_there = False
-        if is_there:
-            self.publish(event)
-        else:
-            loop.call_soon_threadsafe(self.publish, event)
+    def stamp(self, origin: Origin) -> Stamped:
+        """Give the first fields of the next event: what it is of, its number and its time."""
+        return (*origin, next(self._seq), self._now())
 
     def publish(self, event: KernelEvent) -> None:
         """Tell every observer."""
+        heard: KernelEvent | None = self._hooked(event) if self._hooks else event
+        if heard is None:
+            return
         for observer in self._observers:
             try:
-                observer(event)
+                observer(heard)
             except Exception as error:  # noqa: BLE001 - an observer's error is its own
                 _log.warning("observer_failed", observer=repr(observer), error=type(error).__name__)
+
+    def _hooked(self, event: KernelEvent) -> KernelEvent | None:
+        heard: KernelEvent | None = event
+        for hook in self._hooks:
+            if heard is None:
+                return None
+            try:
+                heard = hook(heard)
+            except Exception as error:  # noqa: BLE001 - a hook's error is its own
+                _log.warning("hook_failed", hook=repr(hook), error=type(error).__name__)
+        return heard

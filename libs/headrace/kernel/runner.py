@@ -74,7 +74,7 @@ class AsyncRunner:
             seal=framing.seal,
             random=random.random,
             clock=self._clock,
-            publisher=Publisher((*plan.observers, *observers)),
+            publisher=Publisher((*plan.observers, *observers), plan.hooks, clock=self._clock),
             injector=injector,
             gate=gate,
             store=store,

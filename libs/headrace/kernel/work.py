@@ -3,10 +3,9 @@
 An envelope's id follows from its parent's id and its position, so a repeated call repeats the ids of what it sends.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from headrace.graph.plan import ExecutionPlan, PlanNode, Route
 from headrace.kernel.journal import TooManyVisitsError
@@ -14,8 +13,21 @@ from headrace.kernel.scopes import digest
 from headrace.wire.envelope import Envelope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Headers(Envelope, frozen=True, array_like=True, omit_defaults=True):
+    """Headers of a call made in this process, which are never sent: what is sent is `addressed`.
+
+    Attributes:
+        parent_id: The call whose output it works on.
+        owner_id: The call that fanned out the scope that it is in.
+        position: The place of its message among that call's outputs.
+    """
+
+    parent_id: str = ""
+    owner_id: str = ""
+    position: int = 0
+
+
+class Work(Struct, frozen=True):
     """A node to call.
 
     Attributes:
@@ -47,14 +59,33 @@ def visiting(visits: dict[str, int], target: PlanNode) -> dict[str, int]:
     return {**visits, target.name: count}
 
 
-def child(parent: Envelope, position: int, target: PlanNode) -> Envelope:
+def child(parent: Envelope, position: int, target: PlanNode) -> Headers:
     """Make the headers of an output.
 
     Raises:
         TooManyVisitsError: A loop is at its bound.
     """
-    identity = digest(f"{parent.id}/{parent.node}/{position}/{target.name}")
-    return _descendant(parent, target, identity, (*parent.lineage, position))
+    return Headers(
+        digest(f"{parent.id}/{parent.node}/{position}/{target.name}"),
+        parent.trace_id,
+        parent.pipe,
+        target.name,
+        "",
+        "",
+        b"",
+        parent.plan,
+        parent.deadline_ms,
+        1,
+        parent.scope,
+        (*parent.lineage, position),
+        parent.tickets,
+        "",
+        visiting(parent.visits, target),
+        parent.origin_run_id,
+        parent.traceparent,
+        0,
+        parent.id,
+    )
 
 
 def opening(parent: Envelope, gather: PlanNode) -> Envelope:
@@ -63,7 +94,24 @@ def opening(parent: Envelope, gather: PlanNode) -> Envelope:
     It stands where that call stood, so that outputs of gathers are in order too.
     """
     identity = digest(f"{parent.id}/{parent.node}/open/{gather.name}")
-    return _descendant(parent, gather, identity, parent.lineage)
+    visits = visiting(parent.visits, gather)
+    return Envelope(
+        id=identity,
+        trace_id=parent.trace_id,
+        pipe=parent.pipe,
+        node=gather.name,
+        slot="",
+        type="",
+        body=b"",
+        plan=parent.plan,
+        deadline_ms=parent.deadline_ms,
+        scope=parent.scope,
+        lineage=parent.lineage,
+        tickets=parent.tickets,
+        visits=visits,
+        origin_run_id=parent.origin_run_id,
+        traceparent=parent.traceparent,
+    )
 
 
 def addressed(headers: Envelope, route: Route, type_name: str, body: bytes, *, key: str = "") -> Envelope:
@@ -116,24 +164,3 @@ def _message(plan: ExecutionPlan, headers: Envelope, node: PlanNode, slot: str, 
     name = next(plan.type_names[kind] for kind in type(message).__mro__ if kind in plan.type_names)
     key = node.keyed.key_of(message) if node.keyed else ""
     return addressed(headers, Route(node=node.name, slot=slot), name, plan.codecs[name].encode(message), key=key)
-
-
-def _descendant(parent: Envelope, target: PlanNode, identity: str, lineage: tuple[int, ...]) -> Envelope:
-    visits = visiting(parent.visits, target)
-    return Envelope(
-        id=identity,
-        trace_id=parent.trace_id,
-        pipe=parent.pipe,
-        node=target.name,
-        slot="",
-        type="",
-        body=b"",
-        plan=parent.plan,
-        deadline_ms=parent.deadline_ms,
-        scope=parent.scope,
-        lineage=lineage,
-        tickets=parent.tickets,
-        visits=visits,
-        origin_run_id=parent.origin_run_id,
-        traceparent=parent.traceparent,
-    )

@@ -1,0 +1,168 @@
+"""Attempts: one call of a node, from its arguments to where its outputs go, or how it is to be tried again."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dishka import AsyncContainer
+
+from headrace.errors import Failure
+from headrace.graph.options import Retry
+from headrace.graph.plan import ExecutionPlan
+from headrace.kernel import inject
+from headrace.kernel.calls import Call
+from headrace.kernel.context import Context
+from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, Origin
+from headrace.kernel.home import here
+from headrace.kernel.journal import as_failure, classify
+from headrace.kernel.outcome import HopFailedError
+from headrace.kernel.outputs import Dispatch, Dispatcher
+from headrace.kernel.publisher import Publisher
+from headrace.kernel.retries import retry_in_s
+from headrace.kernel.store import RunStore
+from headrace.kernel.work import Headers, Work
+
+_MS = 1000
+_UNKNOWN = Headers("", "", "", "", "", "", b"", "")
+
+
+class Attempts:
+    """Makes calls of a plan's nodes.
+
+    Args:
+        calls: By node, what calls it.
+        random: Gives numbers from 0 to 1, for jitter.
+        store: Where `Context.once` remembers.
+        shows_detail: Whether failures carry exception texts.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of one machine
+        self,
+        plan: ExecutionPlan,
+        calls: Mapping[str, Call],
+        *,
+        dispatcher: Dispatcher,
+        random: Callable[[], float],
+        publisher: Publisher,
+        store: RunStore,
+        shows_detail: bool,
+    ) -> None:
+        self._plan = plan
+        self._calls = calls
+        self._dispatcher = dispatcher
+        self._random = random
+        self._publisher = publisher
+        self._store = store
+        self._shows_detail = shows_detail
+
+    async def make(self, work: Work, request: AsyncContainer | None, state: object) -> Dispatch:
+        """Call a node and dispatch its outputs, or say how it is to be tried again.
+
+        Args:
+            request: The REQUEST scope of injected parameters; None where no node has any.
+            state: The key's state, for a keyed node.
+
+        Raises:
+            HopFailedError: It failed for good.
+        """
+        publisher = self._publisher
+        is_heard = publisher.is_heard
+        origin: Origin | None = None
+        started_s = 0.0
+        if is_heard:
+            origin = origin_of(work)
+            publisher.publish(NodeStarted(*publisher.stamp(origin)))
+            started_s = time.perf_counter()
+        try:
+            node = work.node
+            if node.is_plain:
+                returned = await self._calls[node.name](work.messages)
+            else:
+                returned = await self._call(work, request, state, origin)
+            took_s = time.perf_counter() - started_s if is_heard else 0.0
+            dispatch = self._dispatcher.dispatch(work, returned)
+        except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
+            return self._failed(work, as_failure(raised), origin, started_s)
+        if origin is not None:
+            publisher.publish(NodeEnded(*publisher.stamp(origin), duration_s=took_s, outputs=len(returned)))
+        return dispatch
+
+    def failed(self, work: Work, error: Exception) -> HopFailedError:
+        """Make the error that ends a hop, and with it the run, at a node."""
+        return HopFailedError(self._classified(work, error), work)
+
+    def _failed(self, work: Work, error: Exception, origin: Origin | None, started_s: float) -> Dispatch:
+        """Tell how a failed call is to be tried again; raises as `make`."""
+        failure = self._classified(work, error)
+        delay_s = retry_in_s(work.node.retry, error, work.headers.attempt, self._random)
+        publisher = self._publisher
+        if origin is not None:
+            took_s = time.perf_counter() - started_s
+            publisher.publish(
+                NodeFailed(*publisher.stamp(origin), duration_s=took_s, failure=failure, retry_in_s=delay_s)
+            )
+        if delay_s is None:
+            raise HopFailedError(failure, work) from error
+        return Dispatch(again=Retry(after=delay_s), failure=failure)
+
+    async def _call(
+        self, work: Work, request: AsyncContainer | None, state: object, origin: Origin | None
+    ) -> list[Any]:
+        """Call a node with its messages, context, state and injected parameters."""
+        node = work.node
+        arguments = {**dict.fromkeys(node.signals), **work.messages} if node.signals else dict(work.messages)
+        if node.context_param is not None:
+            arguments[node.context_param] = self._context(work, origin)
+        if node.keyed is not None and node.keyed.state_param is not None:
+            arguments[node.keyed.state_param] = state
+        if node.injected and request is not None:
+            async with inject.step(request, node.injected) as injected:
+                return await self._calls[node.name]({**arguments, **injected})
+        return await self._calls[node.name](arguments)
+
+    def _classified(self, work: Work, error: Exception) -> Failure:
+        return classify(
+            error,
+            node=work.node.name,
+            group=work.node.group,
+            shows_detail=self._shows_detail,
+            classifiers=self._plan.classifiers,
+        )
+
+    def _context(self, work: Work, origin: Origin | None) -> Context:
+        headers = work.headers
+        return Context(
+            trace_id=headers.trace_id,
+            run_id=headers.origin_run_id or headers.trace_id,
+            invocation_id=headers.id,
+            pipe=headers.pipe,
+            node=work.node.name,
+            group=work.node.group,
+            attempt=headers.attempt,
+            deadline=headers.deadline_ms / _MS if headers.deadline_ms else None,
+            publisher=self._publisher,
+            store=self._store,
+            home=here(),
+            origin=origin,
+        )
+
+
+def origin_of(work: Work) -> Origin:
+    """Give the first fields of an event of a call, all but its stamp."""
+    headers, node = work.headers, work.node
+    known = headers if isinstance(headers, Headers) else _UNKNOWN
+    trace_id = headers.trace_id
+    return (
+        trace_id,
+        node.name,
+        node.group,
+        headers.attempt,
+        headers.id,
+        known.parent_id,
+        known.owner_id,
+        headers.scope,
+        node.kind,
+        f"{trace_id}/{node.origin}" if node.origin else headers.origin_run_id or trace_id,
+        trace_id if node.origin else "",
+    )
