@@ -132,7 +132,8 @@ async def test_a_node_that_hogs_a_thread_is_told_of_once_with_its_delivery() -> 
             go_on.set()
             assert await asked == Told("secret")
     (slow,) = named(logs, "hop_slow")
-    assert (slow["stream"], slow["delivery"], slow["log_level"]) == ("hogs.main", "1", "warning")
+    assert (slow["stream"], slow["log_level"]) == ("hogs.main", "warning")
+    assert slow["delivery"].isdigit()
     assert "secret" not in str(logs)
 
 

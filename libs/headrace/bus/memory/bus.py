@@ -1,14 +1,16 @@
 """The bus of one process: the ledger itself, with streams in memory. It forgets everything with its process."""
 
-import asyncio
 import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import count, islice
 
+from headrace.bus.memory.inboxes import Inboxes
 from headrace.bus.memory.listeners import Listeners
+from headrace.bus.memory.replies import MemoryReplies
+from headrace.bus.memory.sleepers import Sleepers
 from headrace.bus.memory.stream import MemoryStream
-from headrace.kernel.clock import Clock, SystemClock
+from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.ledger import algebra
 from headrace.ledger.lanes import forget
 from headrace.ledger.state import (
@@ -38,6 +40,7 @@ from headrace.ledger.values import (
 )
 
 _MS = 1000
+_ID_BYTES = 6
 
 
 class MemoryBus:
@@ -53,26 +56,28 @@ class MemoryBus:
         self._clock = clock or SystemClock()
         self._retention_s = retention_s
         self._ledger = Ledger(lane_batch=lane_batch)
-        self._streams: defaultdict[str, MemoryStream] = defaultdict(MemoryStream)
+        # from a random number on: what was handed out before a restart is never taken for what was handed out since
+        self._ids = count(int.from_bytes(random_bytes(_ID_BYTES)))
+        self._streams: defaultdict[str, MemoryStream] = defaultdict(lambda: MemoryStream(self._ids))
         self._schedules: defaultdict[str, list[tuple[float, int, str, Schedule | Alarm]]] = defaultdict(list)
-        self._ids = count(1)
         self._dead: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._deadlines: list[tuple[float, str]] = []
         self._abandoned: dict[str, None] = {}
         self._listeners = Listeners()
-        self._replies: deque[TerminalEvent] = deque()
-        self._undelivered: dict[str, TerminalEvent] = {}
+        self._replies = MemoryReplies()
         self._waiters: dict[str, tuple[str, ...]] = {}
-        self._inboxes: defaultdict[str, deque[TerminalEvent]] = defaultdict(deque)
+        self._inboxes = Inboxes()
         self._drained: deque[tuple[float, str]] = deque()
         self._idle: list[tuple[float, int, Idle]] = []
-        self._sleepers: defaultdict[tuple[str, str], set[asyncio.Future[None]]] = defaultdict(set)
+        self._sleepers = Sleepers()
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
         stream = self._streams[group]
         deliveries = stream.read(consumer, limit, self._clock.monotonic())
-        if not deliveries and await self._wait(("stream", group), wait_s):
+        if not deliveries and await self._sleepers.wait(("stream", group), wait_s):
             deliveries = stream.read(consumer, limit, self._clock.monotonic())
+        if stream.has_new:
+            self._sleepers.wake(("stream", group))
         return deliveries
 
     async def claim(self, group: str, consumer: str, *, limit: int, idle_s: float) -> list[Delivery]:
@@ -120,7 +125,7 @@ class MemoryBus:
         if not self._listeners.knows(listener):
             return self._listeners.begin(listener, list(self._abandoned))
         if not self._listeners.has_news(listener):
-            await self._wait(("control", ""), wait_s)
+            await self._sleepers.wait(("control", ""), wait_s)
         return self._listeners.take(listener)
 
     async def unlisten(self, listener: str) -> None:
@@ -183,11 +188,12 @@ class MemoryBus:
     async def now_ms(self) -> int:
         return int(self._clock.now() * _MS)
 
-    async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:  # noqa: ARG002 - in one process no reader dies alone
-        if not self._replies:
-            await self._wait(("replies", ""), wait_s)
-        events = [self._replies.popleft() for _ in range(min(limit, len(self._replies)))]
-        self._undelivered.update((event.id, event) for event in events)
+    async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:  # noqa: ARG002 - whose lease it is makes no difference
+        events = self._replies.take(limit, self._clock.monotonic())
+        if not events and await self._sleepers.wait(("replies", ""), wait_s):
+            events = self._replies.take(limit, self._clock.monotonic())
+        if self._replies.has_new:
+            self._sleepers.wake(("replies", ""))
         return events
 
     async def waiters(self, trace_ids: Sequence[str]) -> list[tuple[str, ...]]:
@@ -196,25 +202,24 @@ class MemoryBus:
     async def deliver(self, matches: Sequence[tuple[TerminalEvent, tuple[str, ...]]]) -> int:
         delivered = 0
         for event, inboxes in matches:
-            if self._undelivered.pop(event.id, None) is None:
+            if not self._replies.deal_with(event):
                 continue
             delivered += 1
             self._waiters.pop(event.trace_id, None)
             for inbox in inboxes:
-                self._inboxes[inbox].append(event)
-                self._wake(("inbox", inbox))
+                self._inboxes.put(inbox, event, self._clock.monotonic())
+                self._sleepers.wake(("inbox", inbox))
         return delivered
 
     async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
-        events = self._inboxes[inbox]
-        if not events:
-            await self._wait(("inbox", inbox), wait_s)
-        return [events.popleft() for _ in range(min(limit, len(events)))]
+        events = self._inboxes.take(inbox, limit, self._clock.monotonic())
+        if not events and await self._sleepers.wait(("inbox", inbox), wait_s):
+            events = self._inboxes.take(inbox, limit, self._clock.monotonic())
+        return events
 
     async def aclose(self) -> None:
         """Wake every reader with nothing, so that who is stopping need not wait its read out."""
-        for channel in list(self._sleepers):
-            self._wake(channel)
+        self._sleepers.wake_everybody()
 
     def _submit(self, submission: Submission) -> bool:
         effects = algebra.submit(self._ledger, submission, int(self._clock.now() * _MS))
@@ -240,7 +245,7 @@ class MemoryBus:
             match effect:
                 case Append(target, entry):
                     self._streams[target].append(entry)
-                    self._wake(("stream", target))
+                    self._sleepers.wake(("stream", target))
                 case Scheduled(trace_id, target, delay_ms, what):
                     due_s = self._clock.monotonic() + delay_ms / _MS
                     heapq.heappush(self._schedules[target], (due_s, next(self._ids), trace_id, what))
@@ -249,12 +254,12 @@ class MemoryBus:
                 case Abandoned(trace_id):
                     self._abandoned[trace_id] = None
                     self._listeners.tell(trace_id)
-                    self._wake(("control", ""))
+                    self._sleepers.wake_all(("control", ""))
                 case Cleared(trace_id):
                     self._abandoned.pop(trace_id, None)
                 case Ended(trace_id, terminal):
                     self._replies.append(TerminalEvent(trace_id, terminal, 0, str(next(self._ids))))
-                    self._wake(("replies", ""))
+                    self._sleepers.wake(("replies", ""))
                 case Idle(delay_ms=delay_ms):
                     heapq.heappush(self._idle, (self._clock.monotonic() + delay_ms / _MS, next(self._ids), effect))
                 case Drained(trace_id):
@@ -266,20 +271,3 @@ class MemoryBus:
             forget(self._ledger, heapq.heappop(self._idle)[2])
         while self._drained and self._drained[0][0] <= now_s:
             self._ledger.runs.pop(self._drained.popleft()[1], None)
-
-    async def _wait(self, channel: tuple[str, str], wait_s: float) -> bool:
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleepers[channel].add(sleeper)
-        try:
-            async with asyncio.timeout(wait_s):
-                await sleeper
-        except TimeoutError:
-            return False
-        finally:
-            self._sleepers[channel].discard(sleeper)
-        return True
-
-    def _wake(self, channel: tuple[str, str]) -> None:
-        for sleeper in self._sleepers[channel]:
-            if not sleeper.done():
-                sleeper.set_result(None)

@@ -1,6 +1,7 @@
 """A group's stream in one process: entries in order, handed out under leases, deleted by their commit."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.ledger.values import Delivery, Entry
@@ -14,10 +15,14 @@ class _Lease:
 
 
 class MemoryStream:
-    """Holds the entries of one group."""
+    """Holds the entries of one group.
 
-    def __init__(self) -> None:
-        self._next_id = 0
+    Args:
+        ids: Numbers its entries.
+    """
+
+    def __init__(self, ids: Iterator[int]) -> None:
+        self._ids = ids
         self._entries: dict[str, Entry] = {}
         self._new: deque[str] = deque()
         self._leases: dict[str, _Lease] = {}
@@ -26,10 +31,14 @@ class MemoryStream:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def has_new(self) -> bool:
+        """Whether there are entries never handed out."""
+        return bool(self._new)
+
     def append(self, entry: Entry) -> None:
         """Add an entry at the end."""
-        self._next_id += 1
-        entry_id = str(self._next_id)
+        entry_id = str(next(self._ids))
         self._entries[entry_id] = entry
         self._new.append(entry_id)
 
