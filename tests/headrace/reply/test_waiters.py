@@ -24,8 +24,8 @@ async def put(bus: MemoryBus, trace_id: str, *, times: int = 1) -> None:
     """Have a run's terminal event put into the inbox so many times, whoever waits."""
     event = TerminalEvent(trace_id, DONE)
     for _ in range(times):
-        bus._inboxes["inbox"].append(event)
-    bus._wake(("inbox", "inbox"))
+        bus._inboxes.put("inbox", event, 0)
+    bus._sleepers.wake(("inbox", "inbox"))
 
 
 async def test_a_waiter_registered_before_the_run_starts_is_told_how_it_ended() -> None:
