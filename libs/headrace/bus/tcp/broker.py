@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from headrace.bus.protocol import Bus
 from headrace.bus.tcp import handshake
 from headrace.bus.tcp.address import Address, checked
+from headrace.bus.tcp.guards import DEFAULT_GUARDS, Guards
 from headrace.bus.tcp.kept import Kept
 from headrace.bus.tcp.nonces import Nonces
 from headrace.bus.tcp.peer import House, Peer
@@ -19,11 +20,8 @@ from headrace.bus.tcp.refusals import Refusal
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.wire.signing import Keyring
 
-DEFAULT_WINDOW_S = 30.0  # both ends have the same clock; it is for a peer that was stopped for a moment
-DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024  # eight of the largest envelopes in one commit
 ANYWHERE = Address("127.0.0.1", 0)
 _NONCES = 65_536  # handshakes in two windows: a process has one
-_MS = 1000
 
 
 class Broker:
@@ -51,8 +49,7 @@ async def serving(
     keyring: Keyring,
     *,
     address: Address = ANYWHERE,
-    window_s: float = DEFAULT_WINDOW_S,
-    max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+    guards: Guards = DEFAULT_GUARDS,
     clock: Clock | None = None,
 ) -> AsyncGenerator[Broker]:
     """Serve a bus until the context closes; then every connection is cut. The bus itself stays open.
@@ -60,8 +57,6 @@ async def serving(
     Args:
         keyring: Whoever has one of its keys may speak to the bus.
         address: On this machine.
-        window_s: How far a frame's time may be from ours.
-        max_frame_bytes: The longest frame taken.
         clock: By which frames are fresh.
 
     Raises:
@@ -71,17 +66,15 @@ async def serving(
     checked(address)
     error: BaseException | None = None
     async with asyncio.TaskGroup() as calls:
-        window_ms = int(window_s * _MS)
         house = House(
             bus=bus,
             keyring=keyring,
             clock=clock or SystemClock(),
             calls=calls,
-            nonces=Nonces(window_ms=window_ms, limit=_NONCES),
+            nonces=Nonces(window_ms=guards.window_ms, limit=_NONCES),
             kept=Kept(),
             life=random_bytes(handshake.LIFE_BYTES),
-            window_ms=window_ms,
-            max_frame_bytes=max_frame_bytes,
+            guards=guards,
             refused=Counter(),
             greeted=set(),
             peers=set(),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from headrace.bus.tcp.address import parse
-from headrace.bus.tcp.broker import DEFAULT_MAX_FRAME_BYTES
+from headrace.bus.tcp.guards import DEFAULT_MAX_FRAME_BYTES
 from headrace.bus.tcp.line import Line
 from headrace.bus.tcp.methods import BY_NAME
 from headrace.errors import BusError
@@ -20,6 +20,7 @@ from headrace.ledger.values import Answer, Commit, Delivery, Letter, RunView, Su
 from headrace.wire.signing import Keyring
 
 MAX_WAIT_S = 2.0  # the longest that a call waits in the broker, so that a dead one is noticed
+DEFAULT_ANSWER_S = 5.0  # a broker answers within milliseconds; beyond this it is taken for gone
 _encode = msgspec.msgpack.Encoder().encode
 _HEADROOM_BYTES = 1024  # of a frame, for what is around the arguments of a call
 
@@ -31,6 +32,7 @@ class TcpBus:
         url: `tcp://HOST:PORT`, on this machine.
         keyring: Has a key that the broker has; the one that signs is used.
         max_frame_bytes: The longest frame that the broker takes; longer batches go in parts.
+        answer_s: Seconds that an answer may take over what its call waits by itself.
         clock: By which frames are fresh.
 
     Raises:
@@ -43,10 +45,11 @@ class TcpBus:
         keyring: Keyring,
         *,
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        answer_s: float = DEFAULT_ANSWER_S,
         clock: Clock | None = None,
     ) -> None:
         self._address = parse(url)
-        self._line = Line(self._address, keyring, clock or SystemClock())
+        self._line = Line(self._address, keyring, clock or SystemClock(), answer_s=answer_s)
         self._most_bytes = max_frame_bytes - _HEADROOM_BYTES
         self._heard: defaultdict[tuple[str, str], int] = defaultdict(int)
 

@@ -18,7 +18,6 @@ from headrace.wire.signing import Keyring
 
 _log = structlog.get_logger("headrace.bus")
 _CONNECT_S = 5.0
-_GRACE_S = 5.0  # over what a call waits by itself; beyond this a broker is taken for gone
 
 
 class Line:
@@ -26,15 +25,17 @@ class Line:
 
     Args:
         address: Where it listens.
+        answer_s: Seconds that an answer may take over what its call waits by itself.
 
     Attributes:
         losses: How often another life of the broker answered than before.
     """
 
-    def __init__(self, address: Address, keyring: Keyring, clock: Clock) -> None:
+    def __init__(self, address: Address, keyring: Keyring, clock: Clock, *, answer_s: float) -> None:
         self._address = address
         self._keyring = keyring
         self._clock = clock
+        self._answer_s = answer_s
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._life = b""
@@ -55,10 +56,10 @@ class Line:
         if connection is None or connection.is_over:
             connection = await self._connected()
         try:
-            async with asyncio.timeout(wait_s + _GRACE_S):
+            async with asyncio.timeout(wait_s + self._answer_s):
                 return await connection.ask(method, arguments, after)
         except TimeoutError:
-            why = f"'{method.name}' had no answer within {wait_s + _GRACE_S:g} s"
+            why = f"'{method.name}' had no answer within {wait_s + self._answer_s:g} s"
             connection.close(why)
             raise BusUnavailableError(str(self._address), why) from None
 

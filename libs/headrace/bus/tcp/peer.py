@@ -16,6 +16,7 @@ import structlog
 from headrace.bus.protocol import Bus
 from headrace.bus.tcp import handshake
 from headrace.bus.tcp.frames import Cutter, Kind, Opener, Sealer
+from headrace.bus.tcp.guards import Guards
 from headrace.bus.tcp.kept import Kept
 from headrace.bus.tcp.methods import (
     CANCEL,
@@ -37,7 +38,6 @@ from headrace.kernel.clock import Clock, random_bytes
 from headrace.wire.signing import Keyring
 
 _log = structlog.get_logger("headrace.bus")
-HANDSHAKE_S = 5.0
 GREETED_AT_A_TIME = 128  # handshakes under way: each takes one read of a peer that means well
 UNDER_WAY_CALLS = 1024  # of one connection: a gateway has as many for as many requests that it starts at a time
 UNDER_WAY_BYTES = 16 * 1024 * 1024
@@ -65,8 +65,7 @@ class House:
     nonces: Nonces
     kept: Kept
     life: bytes
-    window_ms: int
-    max_frame_bytes: int
+    guards: Guards
     refused: Counter[Refusal]
     greeted: "set[Peer]"
     peers: "set[Peer]"
@@ -104,7 +103,7 @@ class Peer(asyncio.Protocol):
         self._house.peers.add(self)
         self._house.empty.clear()
         self._house.greeted.add(self)
-        self._limit = asyncio.get_running_loop().call_later(HANDSHAKE_S, self._refuse, Refusal.SLOW)
+        self._limit = asyncio.get_running_loop().call_later(self._house.guards.handshake_s, self._refuse, Refusal.SLOW)
         if self._house.closing.is_set():
             self.close()
         elif len(self._house.greeted) > GREETED_AT_A_TIME:
@@ -159,7 +158,7 @@ class Peer(asyncio.Protocol):
 
     def _greet(self, frame: bytes) -> None:
         house = self._house
-        hello = handshake.read_hello(house.keyring, frame, now_ms=house.now_ms, window_ms=house.window_ms)
+        hello = handshake.read_hello(house.keyring, frame, now_ms=house.now_ms, window_ms=house.guards.window_ms)
         house.nonces.take(hello.nonce, now_ms=int(house.clock.monotonic() * _MS))
         if hello.version != VERSION:
             raise FrameRefusedError(Refusal.VERSION)
@@ -168,8 +167,8 @@ class Peer(asyncio.Protocol):
         calls_key, answers_key = handshake.connection_keys(house.keyring, hello, welcome)
         self._limit.cancel()
         house.greeted.discard(self)
-        self._cutter.limit_bytes = house.max_frame_bytes
-        self._opener = Opener(calls_key, Kind.CALLS, window_ms=house.window_ms)
+        self._cutter.limit_bytes = house.guards.max_frame_bytes
+        self._opener = Opener(calls_key, Kind.CALLS, window_ms=house.guards.window_ms)
         sealer = Sealer(answers_key, Kind.ANSWERS)
         self._outbox = Outbox(self._transport, sealer, house.clock, sent=self._hold_or_go_on)
         self._transport.write(welcome.frame)
