@@ -15,6 +15,8 @@
     ├── UnknownSignalError       unknown_signal       no node of the pipe waits for a signal of this name
     ├── NotRedrivableError       not_redrivable       a dead letter does not hold what a run could start from
     ├── HandoffError             handoff_failed       a group's processes on this host do not do its work
+    ├── KeyReusedError           idempotency_key_reused  an idempotency key came with another message before
+    ├── TooManyRunsError         too_many_runs        as many runs of the pipe are open as may be; try again later
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
     ├── ExecutorClosedError      executor_closed      the executor takes no tasks: not yet open, or closed
     ├── TaskError                task_failed          a task gave no result for a reason that is not its own exception
@@ -267,6 +269,27 @@ class HandoffError(HeadraceError):
         self.handoff = handoff
         self.how = how
         super().__init__(f"{handoff.for_group(group)}: {how}")
+
+
+class KeyReusedError(HeadraceError):
+    """An idempotency key names a run that was started with another message."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, trace_id: str) -> None:
+        self.trace_id = trace_id
+        super().__init__(f"the idempotency key was used before, with another message, for run '{trace_id}'")
+
+
+class TooManyRunsError(HeadraceError):
+    """As many runs of a pipe are open as may be; nothing was started."""
+
+    code = "too_many_runs"
+
+    def __init__(self, pipe: str, limit: int) -> None:
+        self.pipe = pipe
+        self.limit = limit
+        super().__init__(f"{limit} runs of pipe '{pipe}' are open, which is the limit; nothing was started")
 
 
 class WaitTimeoutError(HeadraceError):

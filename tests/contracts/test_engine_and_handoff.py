@@ -17,7 +17,7 @@ from headrace import Pipe, To
 from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.keys import Keys
 from headrace.kernel.clock import SystemClock
-from headrace.ledger.values import Submission
+from headrace.ledger.values import Submission, Submitted
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
 from headrace.runtime.compose import beside, connected, consuming, coordinating
@@ -168,7 +168,7 @@ async def test_handoff_03_a_duplicate_of_a_terminal_is_never_replayed_to_the_cal
         connected(plan, bus, Framing()) as client,
     ):
         trace_id, _ = await client.ask(Ask("hello"))
-        assert await bus.submit([Submission(trace_id, "places", plan.version, ())]) == [False]
+        assert await bus.submit([Submission(trace_id, "places", plan.version, ())]) == [Submitted.KNOWN]
         await client.run(Ask("again"))
     assert consumer.counts["committed"] == coordinator.counts["delivered"] == 2
 

@@ -6,7 +6,7 @@ from tests.support.redis_server import RedisServer
 
 from headrace.bus.redis.bus import RedisBus
 from headrace.errors import BusFullError, BusUnavailableError
-from headrace.ledger.values import Answer, Emit
+from headrace.ledger.values import Answer, Emit, Submitted
 from headrace.testing.bus_contract import DONE, IN, NEXT, commit, frames, read, submission, terminal, trace
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ async def test_a_full_server_refuses_new_runs_whole_and_lets_those_under_way_end
             assert await frames(bus, NEXT) == [(b"x",)]
             assert await terminal(bus, first) == DONE
             await redis.config_set("maxmemory", 0)
-        assert await bus.submit([submission(refused)]) == [True]
+        assert await bus.submit([submission(refused)]) == [Submitted.NEW]
     finally:
         await bus.aclose()
 
@@ -59,7 +59,7 @@ async def test_a_restarted_server_has_what_was_answered_and_takes_new_runs_at_on
         await bus.submit([submission(first)])
         (held,) = await read(bus, IN)
         own_redis.restart()
-        assert await bus.submit([submission(trace())]) == [True]
+        assert await bus.submit([submission(trace())]) == [Submitted.NEW]
         assert await bus.commit(IN, [commit(held, first, Emit(NEXT, b"x"))]) == [[Answer.COMMITTED]]
         assert await frames(bus, NEXT) == [(b"x",)]
     finally:

@@ -34,6 +34,7 @@ from headrace.ledger.values import (
     Schedule,
     Settled,
     Submission,
+    Submitted,
     Terminal,
 )
 
@@ -189,8 +190,9 @@ class LedgerAndLua(RuleBasedStateMachine):
     @rule(
         starts=st.lists(st.tuples(kinds_of_output.filter(bool), tickets_taken), min_size=1, max_size=4),
         expires=st.sampled_from((False, False, False, True)),
+        most_open=st.sampled_from((0, 0, 2)),
     )
-    def submit(self, starts: list[tuple[list[str], set[str]]], expires: bool) -> None:
+    def submit(self, starts: list[tuple[list[str], set[str]]], expires: bool, most_open: int) -> None:
         submissions: list[Submission] = []
         for kinds, lanes in starts:
             trace_id = f"{len(self.runs.tickets) + 1:032x}"
@@ -198,9 +200,12 @@ class LedgerAndLua(RuleBasedStateMachine):
             self.runs.tickets[trace_id] = tickets
             timeout_ms = 1 if expires and not submissions else 0  # one at a time: which goes first is the clock's
             outputs = self.outputs(trace_id, kinds, EVERYTHING)
-            submissions.append(Submission(trace_id, "pipe", "v1", outputs, tickets, "", timeout_ms))
-        assert self.same("submit", submissions) == [True] * len(submissions)
-        assert self.same("submit", submissions[:1]) == [False]
+            submissions.append(Submission(trace_id, "pipe", "v1", outputs, tickets, "", timeout_ms, most_open))
+        answers = self.same("submit", submissions)
+        assert answers == sorted(answers), "a new one comes before those that are too many"
+        for refused in submissions[len(answers) - answers.count(Submitted.FULL) :]:
+            del self.runs.tickets[refused.trace_id]
+        assert self.same("submit", submissions[:1]) in ([Submitted.KNOWN], [Submitted.FULL])
         if expires:
             time.sleep(PAST_S)
 
@@ -346,6 +351,12 @@ class LedgerAndLua(RuleBasedStateMachine):
             assert (in_memory.terminal, in_memory.in_flight) == (on_redis.terminal, on_redis.in_flight)
             assert in_memory.waiting == on_redis.waiting
             assert self.memory._ledger.runs[trace_id].feeders == self.feeders_on_redis(trace_id)
+
+    @invariant()
+    def open_runs_are_counted(self) -> None:
+        if hasattr(self, "memory"):
+            runs = self.memory._ledger.runs.values()
+            assert self.same("load", "pipe").open == sum(run.is_counted and run.state is RunState.OPEN for run in runs)
 
     def feeders_on_redis(self, trace_id: str) -> dict[str, int]:
         server = self.redis._server

@@ -8,7 +8,18 @@ safe for each of them. Cancelling a call has the same meaning.
 from collections.abc import Sequence
 from typing import Protocol
 
-from headrace.ledger.values import Answer, Commit, Delivery, Letter, RunView, Submission, Terminal, TerminalEvent
+from headrace.ledger.values import (
+    Answer,
+    Commit,
+    Delivery,
+    Letter,
+    Load,
+    RunView,
+    Submission,
+    Submitted,
+    Terminal,
+    TerminalEvent,
+)
 
 
 class Work(Protocol):
@@ -111,11 +122,11 @@ class Work(Protocol):
 class Ingress(Protocol):
     """What whoever starts runs and asks for them needs of a bus."""
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
-        """Start runs, in order; each is atomic on its own.
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        """Start runs, in order; each is atomic on its own, its bound on open runs included.
 
         Returns:
-            For each, whether it is new; False changes nothing: a run of this trace_id is there.
+            For each, whether it is new; any other answer changed nothing.
         """
         ...
 
@@ -165,6 +176,10 @@ class Ingress(Protocol):
 
     async def purge(self, group: str, letters: Sequence[Letter]) -> int:
         """Throw dead letters away; gives how many were there."""
+        ...
+
+    async def load(self, pipe: str) -> Load:
+        """Count a pipe's runs that were started with a bound on the open ones, over all partitions."""
         ...
 
     async def now_ms(self) -> int:

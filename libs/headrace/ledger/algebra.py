@@ -27,20 +27,31 @@ from headrace.ledger.values import (
     Schedule,
     Settled,
     Submission,
+    Submitted,
     Terminal,
 )
 
 
-def submit(ledger: Ledger, submission: Submission, now_ms: int) -> list[Effect] | None:
+def submit(ledger: Ledger, submission: Submission, now_ms: int) -> tuple[Submitted, list[Effect]]:
     """Open a run and send its entry message on its way.
 
     Returns:
-        The effects; None, and nothing changed, where a run of this trace_id is there already.
+        The answer, and the effects of a new one; any other changes nothing.
     """
     trace_id = submission.trace_id
     if trace_id in ledger.runs:
-        return None
-    run = Run(pipe=submission.pipe, plan=submission.plan, created_ms=now_ms)
+        return Submitted.KNOWN, []
+    pipe, is_counted = submission.pipe, submission.most_open > 0
+    if is_counted and ledger.started[pipe] - ledger.ended[pipe] >= submission.most_open:
+        return Submitted.FULL, []
+    ledger.started[pipe] += is_counted
+    run = Run(
+        pipe=pipe,
+        plan=submission.plan,
+        created_ms=now_ms,
+        fingerprint=submission.fingerprint,
+        is_counted=is_counted,
+    )
     ledger.runs[trace_id] = run
     for lane, group in submission.tickets:
         run.tickets[lane] = take_ticket(ledger, lane, group)
@@ -49,7 +60,7 @@ def submit(ledger: Ledger, submission: Submission, now_ms: int) -> list[Effect] 
         _record(ledger, trace_id, run, output, effects)
     change = net_feeds((), submission.outputs)
     settle_joins(ledger, trace_id, run, change, submission.outputs, effects)
-    return effects
+    return Submitted.NEW, effects
 
 
 def commit(ledger: Ledger, commit: Commit) -> tuple[list[Answer], list[Effect]]:

@@ -11,6 +11,8 @@ def end_run(ledger: Ledger, trace_id: str, run: Run, terminal: Terminal, effects
     """Give a run its terminal; unless it has completed, abandon what is under way."""
     run.state = terminal.state
     run.terminal = terminal
+    if run.is_counted:
+        ledger.ended[run.pipe] += 1
     effects.append(Ended(trace_id, terminal))
     if run.state not in TAKES_OUTPUTS:
         let_go(ledger, trace_id, run, effects)

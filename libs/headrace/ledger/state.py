@@ -1,5 +1,6 @@
 """What the bus remembers of runs and lanes. Mutable values, changed only by `headrace.ledger.algebra`."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from headrace.ledger.values import Alarm, Entry, Item, RunState, Schedule, Terminal
@@ -34,6 +35,8 @@ class Run:
         signals: Those that have come, by name.
         parked: By signal, what waits for it, each with its group.
         memory: What its nodes want to remember, by name.
+        fingerprint: As its submission gave it.
+        is_counted: Whether its end counts in its pipe's load.
     """
 
     pipe: str
@@ -49,6 +52,8 @@ class Run:
     signals: dict[str, bytes] = field(default_factory=dict[str, bytes])
     parked: dict[str, list[tuple[str, Item]]] = field(default_factory=dict[str, list[tuple[str, Item]]])
     memory: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    fingerprint: str = ""
+    is_counted: bool = False
 
     @property
     def suspended(self) -> int:
@@ -83,10 +88,14 @@ class Ledger:
 
     Attributes:
         lane_batch: The most items that a lane hands out at once.
+        started: Runs started with a bound on the open ones, by pipe.
+        ended: Of these, those that have ended.
     """
 
     lane_batch: int = 256
     runs: dict[str, Run] = field(default_factory=dict[str, Run])
+    started: Counter[str] = field(default_factory=Counter[str])
+    ended: Counter[str] = field(default_factory=Counter[str])
     lanes: dict[str, Lane] = field(default_factory=dict[str, Lane])
 
 

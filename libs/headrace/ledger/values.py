@@ -4,7 +4,7 @@ Values only. The algebra over them is `headrace.ledger.algebra` in Python and `b
 blobs are opaque bytes to both.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
@@ -30,6 +30,18 @@ class Answer(StrEnum):
     FENCED = "fenced"
     LATE = "late"
     DUPLICATE = "duplicate"
+
+
+class Submitted(IntEnum):
+    """What a submission answers; KNOWN is false.
+
+    KNOWN: a run of this trace_id is there, nothing changed. NEW: it has started. FULL: as many runs of its pipe are
+    open as it allows, so it was refused whole.
+    """
+
+    KNOWN = 0
+    NEW = 1
+    FULL = 2
 
 
 class Item(Struct, frozen=True):
@@ -272,6 +284,9 @@ class Submission(Struct, frozen=True):
         tickets: Lanes to take a ticket in, each with the group it feeds.
         inbox: Who waits for the terminal event, empty for nobody.
         timeout_ms: Milliseconds from the submission, by the bus's clock, after which the run expires; 0 for never.
+        most_open: The most runs of the pipe that may be open in its partition, it included; 0 for any number. Only runs
+            that are started with such a bound are counted.
+        fingerprint: Stands in the run's record, to tell whether another submission asks for the same; empty for none.
     """
 
     trace_id: str
@@ -281,6 +296,20 @@ class Submission(Struct, frozen=True):
     tickets: tuple[tuple[str, str], ...] = ()
     inbox: str = ""
     timeout_ms: int = 0
+    most_open: int = 0
+    fingerprint: str = ""
+
+
+class Load(Struct, frozen=True):
+    """How many runs of a pipe were started with a bound on the open ones, and how many of these have ended."""
+
+    started: int = 0
+    ended: int = 0
+
+    @property
+    def open(self) -> int:
+        """How many are under way."""
+        return self.started - self.ended
 
 
 class RunView(Struct, frozen=True):
@@ -291,6 +320,7 @@ class RunView(Struct, frozen=True):
         in_flight: Entries in streams, scheduled, parked in lanes or for a signal, and waiting at joins.
         waiting: Of these, those that wait at joins.
         created_ms: Unix time in milliseconds.
+        fingerprint: As its submission gave it.
     """
 
     trace_id: str
@@ -300,6 +330,7 @@ class RunView(Struct, frozen=True):
     in_flight: int
     waiting: int
     created_ms: int
+    fingerprint: str = ""
 
 
 class TerminalEvent(Struct, frozen=True):

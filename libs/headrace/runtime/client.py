@@ -26,6 +26,7 @@ from headrace.reply.waiters import Waiters
 from headrace.runtime.redrive import Redrive
 from headrace.runtime.results import Results
 from headrace.runtime.sent_signals import seal_signal
+from headrace.runtime.starts import Starts
 from headrace.runtime.submissions import PLAIN, Options, Submissions
 from headrace.wire.envelope import Framing
 from headrace.wire.trace import is_trace_id
@@ -61,6 +62,7 @@ class Client:
         self._waiters = waiters
         self._framing = framing
         self._submissions = Submissions(plan, framing, partitions=partitions, clock=clock)
+        self._starts = Starts(bus, self._submissions)
         self._redrive = Redrive(plan, framing)
         self._results = Results(plan)
 
@@ -78,6 +80,7 @@ class Client:
             WaitTimeoutError: The wait ran out.
             UnknownRunError: The bus lost the run while it was waited for.
             BusUnavailableError: The bus is away.
+            TooManyRunsError, KeyReusedError: The options do not allow it; nothing was started.
         """
         trace, terminal = await self.ask(message, timeout_s=timeout_s, options=options)
         return self.result(trace, terminal)
@@ -89,7 +92,9 @@ class Client:
         submission = self._submissions.make(message, options, self._waiters.inbox)
         async with self._waiters.expect(submission.trace_id) as future:
             with self._waiters.starting([submission.trace_id]):
-                await self._bus.submit([submission])
+                there = await self._starts.start(submission, options)
+            if there is not None and there.terminal is not None:
+                return submission.trace_id, there.terminal
             return submission.trace_id, await self._waiters.result(submission.trace_id, future, timeout_s)
 
     async def submit(self, message: object, options: Options = PLAIN) -> str:
@@ -97,9 +102,10 @@ class Client:
 
         Raises:
             BusUnavailableError: The bus is away; the run may or may not have started.
+            TooManyRunsError, KeyReusedError: The options do not allow it; nothing was started.
         """
         submission = self._submissions.make(message, options, "")
-        await self._bus.submit([submission])
+        await self._starts.start(submission, options)
         return submission.trace_id
 
     async def ask_all(

@@ -11,11 +11,11 @@ from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.kernel.outputs import Dispatcher, lane_of
 from headrace.ledger.values import Submission
+from headrace.runtime.idempotency import Idempotency
 from headrace.wire.envelope import Envelope, Framing
-from headrace.wire.trace import choose_partition, trace_id
+from headrace.wire.trace import ENTROPY_BYTES, choose_partition, elsewhere, trace_id
 
 _MS = 1000
-_ENTROPY_BYTES = 14
 
 
 class Options(Struct, frozen=True):
@@ -25,11 +25,16 @@ class Options(Struct, frozen=True):
         timeout_s: Seconds until its deadline; 0 for none.
         partition_key: Runs of one key share a partition; empty for any. A keyed pipe's runs go by its own key.
         traceparent: The caller's W3C trace context.
+        most_open: The most runs of the pipe that may be open, over all who start some; 0 for any number. Of several
+            partitions each has its even share, since it is counted by itself.
+        idempotency: Names the run, so that the same again starts no other; None for a run of its own.
     """
 
     timeout_s: float = 0.0
     partition_key: str = ""
     traceparent: str = ""
+    most_open: int = 0
+    idempotency: Idempotency | None = None
 
 
 PLAIN = Options()
@@ -82,7 +87,9 @@ class Submissions:
             InvalidMessageError: The message cannot be encoded, or its key cannot be computed.
             EnvelopeTooLargeError: It is over the limit.
         """
-        trace = trace_id(self._partition(message, options), random_bytes(_ENTROPY_BYTES))
+        named = options.idempotency
+        entropy = named.entropy(self._plan.pipe) if named else random_bytes(ENTROPY_BYTES)
+        trace = trace_id(self._partition(message, options, entropy), entropy)
         tickets = self._tickets(message)
         headers = Envelope(
             id=trace,
@@ -99,7 +106,21 @@ class Submissions:
         )
         outputs = tuple(self._dispatcher.start(headers, message))
         timeout_ms = ceil(options.timeout_s * _MS) if options.timeout_s else 0
-        return Submission(trace, self._plan.pipe, self._plan.version, outputs, tickets, inbox, timeout_ms)
+        return Submission(
+            trace,
+            self._plan.pipe,
+            self._plan.version,
+            outputs,
+            tickets,
+            inbox,
+            timeout_ms,
+            max(1, options.most_open // self._partitions) if options.most_open else 0,
+            named.fingerprint if named else "",
+        )
+
+    def namesakes(self, trace: str) -> list[str]:
+        """Give the trace ids that a run's idempotency key has with messages that belong to other partitions."""
+        return elsewhere(trace, self._partitions) if self._ticketed else []
 
     def _tickets(self, message: object) -> tuple[tuple[str, str], ...]:
         return tuple(
@@ -114,10 +135,10 @@ class Submissions:
             why = f"the key of node '{ticketed.node}' cannot be computed ({type(error).__name__})"
             raise InvalidMessageError(self._plan.entry_type, why) from error
 
-    def _partition(self, message: object, options: Options) -> int:
+    def _partition(self, message: object, options: Options, entropy: bytes) -> int:
         """Choose where a run lives: a keyed pipe's by its ingress key, since a lane lies within one partition."""
         key = self._key(self._ticketed[0], message) if self._ticketed else options.partition_key
-        return choose_partition(key.encode() if key else random_bytes(_ENTROPY_BYTES), self._partitions)
+        return choose_partition(key.encode() if key else entropy, self._partitions)
 
 
 def _require_one_partition_a_key(plan: ExecutionPlan) -> None:

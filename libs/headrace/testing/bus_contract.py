@@ -24,6 +24,7 @@ from headrace.ledger.values import (
     Schedule,
     Settled,
     Submission,
+    Submitted,
     Terminal,
     TerminalEvent,
 )
@@ -72,7 +73,7 @@ class BusContract(ABC):
         """Open a bus with one run under way."""
         async with self.open_bus() as bus:
             trace_id = trace()
-            assert await bus.submit([submission(trace_id, *outputs)]) == [True]
+            assert await bus.submit([submission(trace_id, *outputs)]) == [Submitted.NEW]
             yield bus, trace_id
 
     async def test_a_submitted_message_is_read_by_its_group(self) -> None:
@@ -82,7 +83,7 @@ class BusContract(ABC):
 
     async def test_submitting_a_run_twice_is_submitting_it_once(self) -> None:
         async with self.started() as (bus, trace_id):
-            assert await bus.submit([submission(trace_id), submission(trace())]) == [False, True]
+            assert await bus.submit([submission(trace_id), submission(trace())]) == [Submitted.KNOWN, Submitted.NEW]
             assert await bus.backlog(IN) == 2
 
     async def test_messages_are_read_in_the_order_of_their_submission(self) -> None:

@@ -20,6 +20,7 @@ from headrace.ledger.values import (
     RunState,
     Settled,
     Submission,
+    Submitted,
     Terminal,
     TerminalEvent,
 )
@@ -80,7 +81,7 @@ class Edge(FaultyBus):
             if is_async and task is not None:
                 task.cancel()
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         for submission in submissions:
             self._record.start(submission.trace_id)
         return await super().submit(submissions)

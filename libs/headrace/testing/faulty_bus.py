@@ -7,7 +7,18 @@ from typing import TypeVar
 
 from headrace.bus.protocol import Bus
 from headrace.errors import BusUnavailableError
-from headrace.ledger.values import Answer, Commit, Delivery, Letter, RunView, Submission, Terminal, TerminalEvent
+from headrace.ledger.values import (
+    Answer,
+    Commit,
+    Delivery,
+    Letter,
+    Load,
+    RunView,
+    Submission,
+    Submitted,
+    Terminal,
+    TerminalEvent,
+)
 
 T = TypeVar("T")
 
@@ -80,7 +91,7 @@ class FaultyBus:
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         return await self._call("dead_letters", self._bus.dead_letters(group, limit=limit))
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         return await self._call("submit", self._bus.submit(submissions))
 
     async def view(self, trace_id: str) -> RunView | None:
@@ -103,6 +114,9 @@ class FaultyBus:
 
     async def purge(self, group: str, letters: Sequence[Letter]) -> int:
         return await self._call("purge", self._bus.purge(group, letters))
+
+    async def load(self, pipe: str) -> Load:
+        return await self._call("load", self._bus.load(pipe))
 
     async def now_ms(self) -> int:
         return await self._call("now_ms", self._bus.now_ms())

@@ -5,6 +5,7 @@ from zlib import crc32
 
 MAX_PARTITIONS = 0x10000
 NO_RUN = "0" * 32  # a trace id that is never made
+ENTROPY_BYTES = 14
 _PARTITION_DIGITS = 4
 _FORM = re.compile("[0-9a-f]{32}").fullmatch
 
@@ -20,6 +21,12 @@ def trace_id(partition: int, entropy: bytes) -> str:
         32 lowercase hexadecimal digits, the form of a W3C trace-id; the first four are the partition.
     """
     return f"{partition:04x}{entropy.hex()}"
+
+
+def elsewhere(trace_id: str, partitions: int) -> list[str]:
+    """Give the trace ids of the same entropy in all other partitions."""
+    own = partition_of(trace_id)
+    return [f"{other:04x}{trace_id[_PARTITION_DIGITS:]}" for other in range(partitions) if other != own]
 
 
 def partition_of(trace_id: str) -> int:

@@ -25,6 +25,7 @@ from headrace.ledger.values import (
     Schedule,
     Settled,
     Submission,
+    Submitted,
     Terminal,
 )
 
@@ -57,11 +58,11 @@ class Bench:
     async def start(self, *outputs: Output, inbox: str = "", tickets: tuple[tuple[str, str], ...] = ()) -> str:
         run = trace()
         made = tuple(outputs) or (Emit(IN, frame(run)),)
-        assert await self.bus.submit([Submission(run, "pipe", "v1", made, tickets, inbox)]) == [True]
+        assert await self.bus.submit([Submission(run, "pipe", "v1", made, tickets, inbox)]) == [Submitted.NEW]
         return run
 
     async def start_as(self, run: str, *outputs: Output) -> None:
-        assert await self.bus.submit([Submission(run, "pipe", "v1", outputs)]) == [True]
+        assert await self.bus.submit([Submission(run, "pipe", "v1", outputs)]) == [Submitted.NEW]
 
     async def take(self, group: str = IN) -> Delivery:
         [delivery] = await self.bus.read(group, "worker", limit=1, wait_s=1)

@@ -11,12 +11,13 @@ from headrace.testing.bus_contract import DONE, IN, NEXT, commit, in_flight, mat
 from headrace.testing.clock import ManualClock
 from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
+from headrace.testing.load_contract import LoadContract
 from headrace.testing.run_contract import RunContract
 
 CHANNEL = ("stream", IN)
 
 
-class TestMemoryBus(LaneContract, JoinContract, RunContract):
+class TestMemoryBus(LaneContract, JoinContract, LoadContract, RunContract):
     def open_bus(self) -> AbstractAsyncContextManager[Bus]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[Bus]:

@@ -17,7 +17,7 @@ from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.purge import delete_namespace
 from headrace.errors import BusUnavailableError
-from headrace.ledger.values import Answer
+from headrace.ledger.values import Answer, Submitted
 from headrace.runtime.client import Client
 from headrace.testing.bus_contract import DONE, IN, commit, read, submission, terminal, trace
 from headrace.testing.lane_contract import LaneContract
@@ -107,7 +107,10 @@ async def test_a_master_that_has_lost_its_scripts_is_given_them_again(bus: Redis
     for server in cluster.servers:
         with Redis.from_url(server.url) as node:
             node.script_flush()
-    assert await bus.submit([submission(trace_id(partition, b"c" * 14)) for partition in range(MASTERS)]) == [True] * 3
+    assert (
+        await bus.submit([submission(trace_id(partition, b"c" * 14)) for partition in range(MASTERS)])
+        == [Submitted.NEW] * 3
+    )
 
 
 async def test_a_namespace_is_deleted_on_every_master(bus: RedisBus, cluster: RedisCluster, spread: str) -> None:

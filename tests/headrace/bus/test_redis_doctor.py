@@ -15,7 +15,7 @@ from headrace.bus.redis.inspect.findings import Kind, Verdict
 from headrace.bus.redis.inspect.places import Places
 from headrace.bus.redis.keys import Keys
 from headrace.kernel.clock import SystemClock
-from headrace.ledger.values import Emit, Submission
+from headrace.ledger.values import Emit, Submission, Submitted
 
 OK, WARN, FAIL, UNKNOWN = Verdict.OK, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ async def test_leaks_are_found_on_each_server_of_a_cluster(cluster: RedisCluster
     submissions = [
         Submission(run, "pipe", "v1", (Emit("pipe.in", frame),)) for run, frame in zip(runs, frames, strict=True)
     ]
-    assert await bus.submit(submissions) == [True] * len(runs)
+    assert await bus.submit(submissions) == [Submitted.NEW] * len(runs)
     places = Places(cluster.url, namespace)
     assert (await take_census(places, apart_s=0.01)).findings == []
     for partition in range(30):

@@ -18,7 +18,7 @@ from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.nodes import COMMAND_CONNECTIONS
 from headrace.bus.redis.work import WORKERS
 from headrace.errors import BusUnavailableError
-from headrace.ledger.values import Answer
+from headrace.ledger.values import Answer, Submitted
 from headrace.runtime.client import Client
 from headrace.testing.bus_contract import DONE, IN, commit, read, submission, terminal, trace
 from headrace.testing.wait import wait_until, wait_until_sync
@@ -198,13 +198,13 @@ async def test_a_server_that_answers_nothing_is_told_in_time_by_commands_and_rea
         assert [type(outcome) for outcome in outcomes] == [BusUnavailableError] * 2
         assert clock() - started < NOTICED_S
         proxy.thaw()
-        assert await bus.submit([submission(trace())]) == [True]
+        assert await bus.submit([submission(trace())]) == [Submitted.NEW]
 
 
 async def test_one_connection_that_leads_nowhere_is_enough_to_leave_the_others_too(own_redis: RedisServer) -> None:
     async with Proxy(own_redis.port) as proxy, opened(proxy.url) as bus:
 
-        async def use_all() -> list[list[bool]]:
+        async def use_all() -> list[list[Submitted]]:
             return await asyncio.gather(*(bus.submit([submission(trace())]) for _ in range(COMMAND_CONNECTIONS)))
 
         await use_all()
@@ -212,7 +212,7 @@ async def test_one_connection_that_leads_nowhere_is_enough_to_leave_the_others_t
         with pytest.raises(BusUnavailableError):
             await bus.submit([submission(trace())])
         async with asyncio.timeout(1):
-            assert await use_all() == [[True]] * COMMAND_CONNECTIONS
+            assert await use_all() == [[Submitted.NEW]] * COMMAND_CONNECTIONS
 
 
 async def test_a_worker_whose_connections_lead_nowhere_makes_new_ones(own_redis: RedisServer) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from headrace.bus.protocol import Bus
 from headrace.ledger.terminal import cancelled
-from headrace.ledger.values import Terminal
+from headrace.ledger.values import Submitted, Terminal
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
 from headrace.testing.bus_contract import submission
@@ -38,7 +38,7 @@ async def answering(bus: Bus, inbox: str = "inbox") -> AsyncGenerator[Waiters]:
 
 async def start(bus: Bus, trace_id: str, inbox: str = "") -> None:
     """Open a run."""
-    assert await bus.submit([submission(trace_id, inbox=inbox)]) == [True]
+    assert await bus.submit([submission(trace_id, inbox=inbox)]) == [Submitted.NEW]
 
 
 async def finish(bus: Bus, trace_id: str, terminal: Terminal = DONE) -> None:

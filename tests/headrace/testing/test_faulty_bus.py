@@ -8,6 +8,7 @@ import pytest
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
 from headrace.errors import BusUnavailableError
+from headrace.ledger.values import Submitted
 from headrace.testing.bus_contract import submission, trace
 from headrace.testing.faulty_bus import Fault, FaultyBus
 from headrace.testing.lane_contract import LaneContract
@@ -26,13 +27,13 @@ class TestFaultyBusWithoutFaults(LaneContract):
         return opened()
 
 
-@pytest.mark.parametrize(("fault", "is_new"), [(Fault.BEFORE, True), (Fault.AFTER, False)])
-async def test_a_call_fails_before_or_after_it_was_carried_out(fault: Fault, is_new: bool) -> None:
+@pytest.mark.parametrize(("fault", "again"), [(Fault.BEFORE, Submitted.NEW), (Fault.AFTER, Submitted.KNOWN)])
+async def test_a_call_fails_before_or_after_it_was_carried_out(fault: Fault, again: Submitted) -> None:
     bus, one = FaultyBus(MemoryBus()), submission(trace())
     bus.fail("submit", fault)
     with pytest.raises(BusUnavailableError, match="the bus at test cannot be reached: 'submit' was told to fail"):
         await bus.submit([one])
-    assert await bus.submit([one]) == [is_new]
+    assert await bus.submit([one]) == [again]
     assert bus.calls == {"submit": 2}
 
 

@@ -32,9 +32,11 @@ from headrace.ledger.values import (
     Commit,
     Delivery,
     Letter,
+    Load,
     RunView,
     Schedule,
     Submission,
+    Submitted,
     Terminal,
     TerminalEvent,
 )
@@ -140,7 +142,7 @@ class MemoryBus:
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         return [Letter(0, letter_id, blob) for letter_id, blob in islice(self._dead[group].items(), limit)]
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         self._forget_what_is_old()
         return [self._submit(submission) for submission in submissions]
 
@@ -148,7 +150,9 @@ class MemoryBus:
         run = self._ledger.runs.get(trace_id)
         if run is None:
             return None
-        return RunView(trace_id, run.pipe, run.plan, run.terminal, run.in_flight, run.waiting, run.created_ms)
+        return RunView(
+            trace_id, run.pipe, run.plan, run.terminal, run.in_flight, run.waiting, run.created_ms, run.fingerprint
+        )
 
     async def watch(self, trace_id: str, inbox: str) -> RunView | None:
         view = await self.view(trace_id)
@@ -177,13 +181,16 @@ class MemoryBus:
         return effects is not None
 
     async def redrive(self, group: str, letter: Letter, submission: Submission) -> bool:
-        if letter.id not in self._dead[group] or not self._submit(submission):
+        if letter.id not in self._dead[group] or self._submit(submission) is not Submitted.NEW:
             return False
         del self._dead[group][letter.id]
         return True
 
     async def purge(self, group: str, letters: Sequence[Letter]) -> int:
         return sum(self._dead[group].pop(letter.id, None) is not None for letter in letters)
+
+    async def load(self, pipe: str) -> Load:
+        return Load(self._ledger.started[pipe], self._ledger.ended[pipe])
 
     async def now_ms(self) -> int:
         return int(self._clock.now() * _MS)
@@ -221,17 +228,17 @@ class MemoryBus:
         """Wake every reader with nothing, so that who is stopping need not wait its read out."""
         self._sleepers.wake_everybody()
 
-    def _submit(self, submission: Submission) -> bool:
-        effects = algebra.submit(self._ledger, submission, int(self._clock.now() * _MS))
-        if effects is None:
-            return False
+    def _submit(self, submission: Submission) -> Submitted:
+        answer, effects = algebra.submit(self._ledger, submission, int(self._clock.now() * _MS))
+        if answer is not Submitted.NEW:
+            return answer
         if submission.inbox:
             self._waiters[submission.trace_id] = (submission.inbox,)
         if submission.timeout_ms:
             due_s = self._clock.monotonic() + submission.timeout_ms / _MS
             heapq.heappush(self._deadlines, (due_s, submission.trace_id))
         self._carry_out("", effects)
-        return True
+        return answer
 
     def _commit(self, group: str, commit: Commit) -> list[Answer]:
         if not self._streams[group].acknowledge(commit.delivery_id):

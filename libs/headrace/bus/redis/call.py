@@ -236,8 +236,10 @@ class Call:
         """
         tickets = submission.tickets
         self.add(self.number(*self._spell.run(submission.trace_id)), self.number(dead) if dead else 0, letter)
+        self.add(submission.pipe, submission.most_open)
         with self._passage():
-            self.add(submission.trace_id, submission.pipe, submission.plan, submission.inbox, submission.timeout_ms)
+            self.add(submission.trace_id, submission.plan, submission.inbox, submission.timeout_ms)
+            self.add(submission.fingerprint)
             self.add(raw(_encode(tickets)) if tickets else "")
             self.tickets(tickets)
             self.work(submission.trace_id, (), submission.outputs)

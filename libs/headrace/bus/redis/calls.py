@@ -111,6 +111,6 @@ def deliver_call(
 
 
 def _run_call(keys: Keys, limits: Limits, *first: str) -> Call:
-    call = Call(keys, keys.replies, keys.waiters, keys.deadlines, keys.abandoned, keys.control, *first)
+    call = Call(keys, keys.replies, keys.waiters, keys.deadlines, keys.abandoned, keys.control, keys.admitted, *first)
     call.add(limits.retention_ms, limits.lane_batch)
     return call

@@ -1,16 +1,17 @@
 """The Redis bus for whoever starts runs: `bus.protocol.Ingress`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from headrace.bus.redis import calls
 from headrace.bus.redis.listeners import Listeners
 from headrace.bus.redis.scripts import Value
 from headrace.bus.redis.server import Server, by_partition
-from headrace.ledger.values import Letter, RunState, RunView, Submission, Terminal
+from headrace.ledger.values import Letter, Load, RunState, RunView, Submission, Submitted, Terminal
 from headrace.wire.trace import partition_of
 
-_RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "waiting", "created_ms")
+_RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "waiting", "created_ms", "fingerprint")
 
 
 class RedisIngress:
@@ -24,15 +25,15 @@ class RedisIngress:
         self._server = server
         self._listeners = Listeners(server)
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
-        is_new = [False] * len(submissions)
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        answers = [Submitted.KNOWN] * len(submissions)
         for partition, positions in by_partition(submissions, lambda one: partition_of(one.trace_id)).items():
             chosen = [submissions[position] for position in positions]
             call = calls.submit_call(self._server.keys[partition], chosen, self._server.limits)
             raw = await self._ask("submit", call.keys, call.argv)
             for position, answer in zip(positions, raw, strict=True):
-                is_new[position] = answer == 1
-        return is_new
+                answers[position] = Submitted(answer)
+        return answers
 
     async def view(self, trace_id: str) -> RunView | None:
         keys = self._server.keys_of(trace_id)
@@ -41,13 +42,20 @@ class RedisIngress:
         run, _ = keys.run(trace_id)
         commands = self._server.connections.commands
         raw: list[Any] = await self._server.connections.twice(lambda: commands.hmget(run, list(_RUN_FIELDS)))
-        pipe, plan, state, terminal, in_flight, waiting, created_ms = (value or b"" for value in raw)
+        pipe, plan, state, terminal, in_flight, waiting, created_ms, fingerprint = (value or b"" for value in raw)
         if not state:
             return None
         run_state = RunState(state.decode())
         ended = None if run_state is RunState.OPEN else Terminal(run_state, terminal)
         return RunView(
-            trace_id, pipe.decode(), plan.decode(), ended, int(in_flight), int(waiting or 0), int(created_ms)
+            trace_id,
+            pipe.decode(),
+            plan.decode(),
+            ended,
+            int(in_flight),
+            int(waiting or 0),
+            int(created_ms),
+            fingerprint.decode(),
         )
 
     async def watch(self, trace_id: str, inbox: str) -> RunView | None:
@@ -93,6 +101,16 @@ class RedisIngress:
             async with self._server.connections.errors():
                 purged += await self._server.connections.commands.xdel(self._server.keys[partition].dead(group), *ids)
         return purged
+
+    async def load(self, pipe: str) -> Load:
+        commands = self._server.connections.commands
+        fields = [f"started:{pipe}", f"ended:{pipe}"]
+        started = ended = 0
+        for keys in self._server.keys:
+            raw: list[Any] = await self._server.connections.twice(partial(commands.hmget, keys.admitted, fields))
+            started += int(raw[0] or 0)
+            ended += int(raw[1] or 0)
+        return Load(started, ended)
 
     async def now_ms(self) -> int:
         commands = self._server.connections.commands

@@ -14,6 +14,7 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `replies` | stream | terminal events, with one consumer group `coordinators` | never; delivery deletes |
 | `spill:<group>:<trace_id>:<name>` | list | outputs of its hop that one call cannot hold | once recorded |
 | `deadlines` | sorted set | open runs by the millisecond they expire | never; a run's end removes |
+| `admitted` | hash | runs started with a bound on the open ones, and those of them that ended, by pipe | never |
 | `abandoned` | set | runs that ended other than completed and have work under way | never; the last work removes |
 | `control` | stream | such runs, as they end, for those who listen | entries after two minutes |
 | `listeners` | hash | who listens, how far each has heard, and when it said so | a minute after the last word |
@@ -39,6 +40,7 @@ class Keys:
         self.replies = f"{self._tag}:replies"
         self.waiters = f"{self._tag}:waiters"
         self.deadlines = f"{self._tag}:deadlines"
+        self.admitted = f"{self._tag}:admitted"
         self.abandoned = f"{self._tag}:abandoned"
         self.control = f"{self._tag}:control"
         self.listeners = f"{self._tag}:listeners"

@@ -16,7 +16,18 @@ from headrace.bus.tcp.line import Line
 from headrace.bus.tcp.methods import BY_NAME
 from headrace.errors import BusError
 from headrace.kernel.clock import Clock, SystemClock
-from headrace.ledger.values import Answer, Commit, Delivery, Letter, RunView, Submission, Terminal, TerminalEvent
+from headrace.ledger.values import (
+    Answer,
+    Commit,
+    Delivery,
+    Letter,
+    Load,
+    RunView,
+    Submission,
+    Submitted,
+    Terminal,
+    TerminalEvent,
+)
 from headrace.wire.signing import Keyring
 
 MAX_WAIT_S = 2.0  # the longest that a call waits in the broker, so that a dead one is noticed
@@ -115,9 +126,9 @@ class TcpBus:
         letters: list[Letter] = await self._ask("dead_letters", group, limit)
         return letters
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[bool]:
-        are_new: list[list[bool]] = await self._ask_in_parts("submit", parts=submissions)
-        return [one for part in are_new for one in part]
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        answers: list[list[Submitted]] = await self._ask_in_parts("submit", parts=submissions)
+        return [one for part in answers for one in part]
 
     async def view(self, trace_id: str) -> RunView | None:
         view: RunView | None = await self._ask("view", trace_id)
@@ -145,6 +156,10 @@ class TcpBus:
     async def purge(self, group: str, letters: Sequence[Letter]) -> int:
         purged: int = await self._ask("purge", group, letters)
         return purged
+
+    async def load(self, pipe: str) -> Load:
+        load: Load = await self._ask("load", pipe)
+        return load
 
     async def now_ms(self) -> int:
         now_ms: int = await self._ask("now_ms")

@@ -122,6 +122,7 @@ def _gateway(plan: ExecutionPlan, places: _Places) -> tuple[Rule, ...]:
         Rule(("hget", "hset", "hdel"), places.each(lambda keys: keys.waiters)),
         Rule(("xread", "xdel"), places.each(lambda keys: keys.inbox("*"))),
         Rule(("zadd", "zrem"), places.each(lambda keys: keys.deadlines)),
+        Rule(("hmget",), places.each(lambda keys: keys.admitted), Access.READ),
         Rule(("hgetall",), places.each(lambda keys: keys.listeners), Access.READ),
         *_changes_of_runs(plan, ingress_edges(plan), places),
     )
@@ -148,6 +149,7 @@ def _changes_of_runs(plan: ExecutionPlan, edges: Edges, places: _Places) -> tupl
         Rule(("zadd",), places.schedules(plan, edges.alarms), Access.WRITE),
         Rule(_LANES, places.lanes(plan, edges.lanes)),
         Rule(("xadd",), ends, Access.WRITE),
+        Rule(("hincrby",), places.each(lambda keys: keys.admitted)),
         Rule(("xrevrange",), places.each(lambda keys: keys.control), Access.READ),
         Rule(("sadd",), places.each(lambda keys: keys.abandoned), Access.WRITE),
         Rule(("get", "set"), places.each(lambda keys: keys.epoch)),

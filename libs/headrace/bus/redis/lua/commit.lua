@@ -1,5 +1,5 @@
 -- commit: ends hops; each is atomic on its own, and they are applied in order.
--- KEYS   as `env`; then 6 the group's stream  7 its dead letters; then the keys that ARGV names by their numbers
+-- KEYS   as `env`; then 7 the group's stream  8 its dead letters; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then consumer group, blob of the terminal of a run in which all waits, number of commits; a commit: entry id,
 --        number of its spills, number of the key of each, lane, has state, state, its ttl in ms (0: none), limit, number settled, each as `settle` reads it, number of the rest, ticket and frame of each
 -- GIVES  a list a commit: a word a settled item; a commit whose spill has expired is fenced, and its entry is handed out again
@@ -20,7 +20,7 @@ end
 local function acknowledged(id)
   local is_whole = true
   for _ = 1, arg() do is_whole = redis.call('EXISTS', key()) == 1 and is_whole end
-  return is_whole and redis.call('XACK', KEYS[6], consumers, id) == 1
+  return is_whole and redis.call('XACK', KEYS[7], consumers, id) == 1
 end
 
 local gives = {}
@@ -28,12 +28,12 @@ for number = 1, arg() do
   local id = arg()
   local is_here, own = acknowledged(id), lane()
   local has_state, state, ttl_ms, limit = arg() == 1, arg(), arg(), arg()
-  if is_here then redis.call('XDEL', KEYS[6], id) end
+  if is_here then redis.call('XDEL', KEYS[7], id) end
   local answers, rest = {}, {}
   for position = 1, arg() do
     if is_here then
       local finished
-      answers[position], finished = settle(KEYS[7])
+      answers[position], finished = settle(KEYS[8])
       if own and finished then redis.call('ZREM', own.tickets, finished) end
     else
       leap(passage())

@@ -1,5 +1,5 @@
 -- end: ends an open run from outside a hop.
--- KEYS   as `env`; then 6 the run  7 its joins; then the keys that ARGV names by their numbers
+-- KEYS   as `env`; then 7 the run  8 its joins; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then trace_id, state, blob, `tickets`
 -- GIVES  1 this ended it, 0 it is unknown or had ended
 -- @include env
@@ -8,7 +8,7 @@
 -- @include save_run
 -- @include end_run
 local trace, state, blob = arg(), arg(), arg()
-local run = open_run(6, trace, env)
+local run = open_run(7, trace, env)
 if not run or run.state ~= 'open' then
   redis.call('ZREM', env.deadlines, trace)
   return 0

@@ -1,6 +1,6 @@
 -- promote: puts due items back into their lane or their group's stream, those of an ended run are dropped; and rings due alarms.
 -- Lanes hand out when all items are in their places, so what comes back together goes out together.
--- KEYS   as `env`; then 6 the schedule; then the keys that ARGV names by their numbers
+-- KEYS   as `env`; then 7 the schedule; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then number of members; of each: length of the rest, member, number of its run's key, trace_id, and
 --        'item', lane, number of its stream's key, ticket, stash, number of frames, the frames; or
 --        'alarm', the join, blob of its run's terminal if it is not ready, `tickets`
@@ -54,7 +54,7 @@ local promoted = 0
 for _ = 1, arg() do
   local stop = passage()
   local member, number, trace, kind = arg(), arg(), arg(), arg()
-  if redis.call('ZREM', KEYS[6], member) == 1 then
+  if redis.call('ZREM', KEYS[7], member) == 1 then
     local run = open_run(number, trace, env)
     local is_wanted = takes_work(run)
     if kind == 'item' then

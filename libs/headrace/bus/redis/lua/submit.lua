@@ -1,22 +1,33 @@
 -- submit: starts runs, in order; each is atomic on its own.
 -- KEYS   as `env`; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then number of runs; a run: number of its key, number of its dead letters' key and the letter that it redrives
---        (0 and nothing for none), length of the rest, trace_id, pipe, plan, inbox, ms until its deadline (0: none), its lanes
---        packed, `tickets`, what `work` reads
--- GIVES  1 a new run, 0 one whose trace_id is there already, or whose letter is gone, which changes nothing
+--        (0 and nothing for none), pipe, the most open runs of it (0: any number), length of the rest, trace_id, plan, inbox,
+--        ms until its deadline (0: none), fingerprint, its lanes packed, `tickets`, what `work` reads
+-- GIVES  1 a new run, 0 one whose trace_id is there already, or whose letter is gone, 2 one that is one too many; both change nothing
 -- @include env
 -- @include key
 -- @include tickets
 -- @include take_ticket
 -- @include work
 -- @include save_run
-local function start(first)
-  local trace, pipe, plan, inbox, timeout_ms, lanes = arg(), arg(), arg(), arg(), arg(), arg()
+local function is_full(pipe, most_open)
+  local load = redis.call('HMGET', env.admitted, 'started:' .. pipe, 'ended:' .. pipe)
+  return tonumber(load[1] or 0) - tonumber(load[2] or 0) >= most_open
+end
+
+local function start(first, pipe, is_counted)
+  local trace, plan, inbox, timeout_ms, fingerprint, lanes = arg(), arg(), arg(), arg(), arg(), arg()
   local run = {
     key = KEYS[first], joins = KEYS[first + 1], trace = trace, state = 'open', n = 0, w = 0, p = 0,
     env = env, batch = env.batch, now_ms = env.now_ms, tickets = tickets(),
   }
   redis.call('HSET', run.key, 'state', 'open', 'pipe', pipe, 'plan', plan, 'created_ms', env.now_ms)
+  if is_counted then
+    run.counted = pipe
+    redis.call('HSET', run.key, 'counted', pipe)
+    redis.call('HINCRBY', env.admitted, 'started:' .. pipe, 1)
+  end
+  if fingerprint ~= '' then redis.call('HSET', run.key, 'fingerprint', fingerprint) end
   if lanes ~= '' then redis.call('HSET', run.key, 'lanes', lanes) end
   if timeout_ms > 0 then
     run.has_deadline = true
@@ -31,12 +42,17 @@ local function start(first)
   save_run(run)
 end
 
+local function answer(first, dead, letter, pipe, most_open)
+  if redis.call('EXISTS', KEYS[first]) == 1 then return 0 end
+  if most_open > 0 and is_full(pipe, most_open) then return 2 end
+  return (not dead or redis.call('XDEL', dead, letter) == 1) and 1 or 0
+end
+
 local gives = {}
 for number = 1, arg() do
-  local first, dead, letter = arg(), key(), arg()
+  local first, dead, letter, pipe, most_open = arg(), key(), arg(), arg(), arg()
   local stop = passage()
-  local is_new = redis.call('EXISTS', KEYS[first]) == 0 and (not dead or redis.call('XDEL', dead, letter) == 1)
-  if is_new then start(first) else leap(stop) end
-  gives[number] = is_new and 1 or 0
+  gives[number] = answer(first, dead, letter, pipe, most_open)
+  if gives[number] == 1 then start(first, pipe, most_open > 0) else leap(stop) end
 end
 return gives

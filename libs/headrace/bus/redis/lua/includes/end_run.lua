@@ -6,6 +6,7 @@ local function end_run(run, state, blob)
   run.state = state
   redis.call('HSET', run.key, 'state', state, 'terminal', blob)
   redis.call('XADD', env.replies, '*', 'trace', run.trace, 'state', state, 'terminal', blob)
+  if run.counted then redis.call('HINCRBY', env.admitted, 'ended:' .. run.counted, 1) end
   if run.has_deadline then redis.call('ZREM', env.deadlines, run.trace) end
   if state == 'completed' then return end
   let_go(run)
