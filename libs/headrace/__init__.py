@@ -27,9 +27,9 @@ from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.context import Context
 from headrace.kernel.events import Emitted, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer
 from headrace.kernel.runner import AsyncRunner
-from headrace.kernel.sync_runner import SyncRunner
 from headrace.runtime.client import Client
 from headrace.runtime.local import local
+from headrace.runtime.sync_runner import SyncRunner
 
 __all__ = [
     "AsyncRunner",

@@ -15,6 +15,7 @@ from headrace.runtime.reachable import probe
 from headrace.settings.bus import MEMORY, framing, open_bus
 from headrace.settings.sources import given, read_settings
 from headrace_supervisor.deployment import deployed
+from headrace_supervisor.host_bus import is_own_broker
 from headrace_supervisor.settings import SupervisorSettings
 
 _NAME_BYTES = 4
@@ -50,7 +51,7 @@ async def reached(plan: ExecutionPlan, target: Target, settings: RunSettings) ->
     elif settings.bus_url.startswith(MEMORY):
         async with local(plan) as client:
             yield client
-    elif "namespace" in settings.model_fields_set:
+    elif is_own_broker(settings) or "namespace" in settings.model_fields_set:
         async with _started(plan, target.app, settings) as client:
             yield client
     else:

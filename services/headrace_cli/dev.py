@@ -1,5 +1,9 @@
-"""`headrace dev`: a pipe over HTTP in one process, on the memory bus; nothing else has to run."""
+"""`headrace dev`: a pipe over HTTP in one process, on the memory bus; nothing else has to run.
 
+Nodes run in a thread of their own, so that one that blocks keeps no request from being taken.
+"""
+
+import asyncio
 import sys
 from typing import Annotated
 
@@ -7,9 +11,13 @@ import typer
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.graph.plan import ExecutionPlan
-from headrace.runtime.compose import consuming, coordinating
+from headrace.runtime.compose import beside, coordinating
+from headrace.runtime.consumer import ConsumerOptions
+from headrace.runtime.far_bus import far_bus
 from headrace.runtime.load import load_plan
+from headrace.runtime.runner_thread import RunnerThread
 from headrace.runtime.signals import stop_signals
+from headrace.runtime.sync_runner import SyncRunner
 from headrace.settings.logs import LogSettings, set_up_logging
 from headrace.settings.services import PlacementSettings
 from headrace.settings.sources import given, read_settings
@@ -21,6 +29,7 @@ from headrace_gateway.app import create_app
 from headrace_gateway.server import address_of, listen, serve_http
 
 _DRAIN_S = 5.0
+_GRACE_S = 1.0  # over it, for shutdown hooks
 
 
 class DevSettings(LogSettings, PlacementSettings):
@@ -42,8 +51,12 @@ def dev(
 
 async def _serve(plan: ExecutionPlan, host: str, port: int) -> int:
     bus, framing = MemoryBus(), Framing()
+    far = far_bus(bus, asyncio.get_running_loop())
+    runner = SyncRunner(plan, far, framing, tuple(plan.groups), options=ConsumerOptions(drain_s=_DRAIN_S))
+    thread = RunnerThread(runner, stop_s=_DRAIN_S + _GRACE_S)
     with stop_signals() as stopping, listen(host, port) as listening:
-        async with consuming(plan, bus, framing, tuple(plan.groups)), coordinating(bus):
+        async with beside(bus, thread), coordinating(bus):
+            await thread.started()
 
             def started() -> None:
                 sys.stdout.write(invitation(plan, address_of(listening)))

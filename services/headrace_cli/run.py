@@ -40,7 +40,10 @@ def run(  # noqa: PLR0913 - a command's parameters are its flags
         Path | None, typer.Option("--output", help="Where the answers go, a line each in input order; else to stdout.")
     ] = None,
     bus: Annotated[
-        str | None, typer.Option(help="redis://HOST:PORT to run on worker processes; otherwise in this process.")
+        str | None,
+        typer.Option(
+            help="redis://HOST:PORT, or tcp://127.0.0.1:0, to run on worker processes; otherwise in this one."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes a group.")] = 1,
     attach: Annotated[bool, typer.Option("--attach", help="Use the workers and the reply service that run.")] = False,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from pydantic import Field
 
 from headrace.graph.plan import ExecutionPlan
 from headrace.runtime.load import load_plan
@@ -24,6 +25,12 @@ from headrace_supervisor.settings import SupervisorSettings
 class UpSettings(SupervisorSettings):
     """Settings of `headrace up`."""
 
+    bus_url: str = Field(
+        "tcp://127.0.0.1:0",
+        repr=False,
+        description="A broker of its own on a port of this machine, 0 for a free one; or a Redis.",
+    )
+
 
 def up(
     app: App,
@@ -31,7 +38,9 @@ def up(
     workers: Annotated[
         list[str] | None, typer.Option(help="Worker processes: N for every group, group=N for one; repeatable.")
     ] = None,
-    bus: Annotated[str | None, typer.Option(help="redis://HOST:PORT to use a Redis that runs.")] = None,
+    bus: Annotated[
+        str | None, typer.Option(help="redis://HOST:PORT to use a Redis that runs; otherwise nothing else has to.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 unless given.")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port; 8080 unless given, 0 for a free one.")

@@ -28,6 +28,7 @@ MARK = "\x1e"
 ANY = "..."
 LOG_LINE = re.compile(r'\{.*"event": .*"timestamp": .*\}\n')  # on a terminal it has another form, which no page shows
 BLOCK_TIMEOUT_S = 120.0
+SERVERS = ("headrace dev", "headrace up")
 SHARED = ("examples", "deploy")
 
 
@@ -53,6 +54,7 @@ class Session:
         need("curl", "curl")
         self.port = free_port()
         self._directory = directory
+        self._log = directory / ".printed"
         self._typed_in = ROOT if in_checkout else directory
         self._timeout_s = timeout_s
         self._instead = {REDIS: redis_url, f":{PORT}": f":{self.port}", **(also or {})}
@@ -103,15 +105,14 @@ class Session:
         text = command.text
         for theirs, ours in self._instead.items():
             text = text.replace(theirs, ours)
-        is_server = text.startswith("headrace dev") and text.endswith("&")
-        answers = f"curl --fail http://127.0.0.1:{self.port}/readyz >/dev/null 2>&1"
-        wait = f"\nuntil {answers} || ! kill -0 $!; do sleep 0.05; done" if is_server else ""
+        is_server = text.startswith(SERVERS) and text.endswith("&")
+        serves = f"grep -q '^serving pipe .*:{self.port}/' {shlex.quote(str(self._log))}"
+        wait = f"\nuntil {serves} || ! kill -0 $!; do sleep 0.05; done" if is_server else ""
         return f"{text}{wait}\nprintf '\\n{MARK}%s %s\\n' {number} $?"
 
     def _shell(self, block: Block, script: str) -> dict[int, tuple[int, str]]:
         """Run a script; gives the exit code and the output of each command, both streams as a terminal shows them."""
-        log = self._directory / ".printed"  # a file: a server left in the background would keep a pipe open
-        with log.open("wb") as printed:
+        with self._log.open("wb") as printed:  # a file: a server left in the background would keep a pipe open
             shell = subprocess.Popen(
                 ["bash", "-c", script],
                 cwd=self._typed_in,
@@ -125,11 +126,11 @@ class Session:
                 shell.wait(self._timeout_s)
             except subprocess.TimeoutExpired:
                 raise AssertionError(
-                    f"{block}: not within {self._timeout_s:g} s; printed:\n{log.read_text()}"
+                    f"{block}: not within {self._timeout_s:g} s; printed:\n{self._log.read_text()}"
                 ) from None
             finally:
                 _end_group(shell)
-        lines = log.read_text(encoding="utf-8").replace(f":{self.port}", f":{PORT}").splitlines(keepends=True)
+        lines = self._log.read_text(encoding="utf-8").replace(f":{self.port}", f":{PORT}").splitlines(keepends=True)
         text = "".join(line for line in lines if not LOG_LINE.fullmatch(line))
         parts = re.split(rf"{MARK}(\d+) (\d+)\n", text)
         return {int(parts[at]): (int(parts[at + 1]), parts[at - 1]) for at in range(1, len(parts) - 1, 3)}

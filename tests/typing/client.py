@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, assert_type
 
-from headrace import Client, ExecutionPlan, Failure, FailureKind, RunError, RunFailedError, SyncRunner, local
-from headrace.bus.memory.bus import MemoryBus
-from headrace.ledger.values import Commit, Delivery, RunView, Terminal
+from headrace import Client, ExecutionPlan, Failure, FailureKind, RunError, RunFailedError, local
+from headrace.ledger.values import RunView, Terminal
 from headrace.runtime.bulk import run_all
-from headrace.wire.envelope import Framing
 
 
-async def check(plan: ExecutionPlan, message: object, delivery: Delivery) -> None:
+async def check(plan: ExecutionPlan, message: object) -> None:
     async with local(plan) as client:
         assert_type(client, Client)
         assert_type(await client.run(message), Any)
@@ -23,9 +21,6 @@ async def check(plan: ExecutionPlan, message: object, delivery: Delivery) -> Non
         assert_type(await client.signal("trace", "approval", message), bool)
         assert_type(run_all(client, [message]), AsyncGenerator[tuple[str, Terminal], None])
         assert_type(client.result_json("trace", await client.wait("trace")), bytes | None)
-    with SyncRunner(plan, "main", framing=Framing(), store=MemoryBus()) as runner:
-        assert_type(runner, SyncRunner)
-        assert_type(runner.run(delivery), Commit)
 
 
 def kind_of(error: RunError) -> FailureKind:
