@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import Field
 
+from headrace.bus.protocol import DEFAULT_KEPT_EVENTS
 from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.call import Call
+from headrace.bus.redis.events import RedisEvents
 from headrace.bus.redis.ingress import RedisIngress
 from headrace.bus.redis.replies import RedisReplies
 from headrace.bus.redis.server import Server
@@ -63,12 +65,18 @@ class CrashingBus(RedisBus):
 
     def __init__(self, settings: CrashSettings) -> None:
         server = CrashingServer(
-            settings.bus_url, namespace=settings.namespace, partitions=1, retention_s=3600.0, lane_batch=256
+            settings.bus_url,
+            namespace=settings.namespace,
+            partitions=1,
+            retention_s=3600.0,
+            lane_batch=256,
+            kept_events=DEFAULT_KEPT_EVENTS,
         )
         server.point = settings.crash_at
         RedisWork.__init__(self, server)
         RedisIngress.__init__(self, server)
         RedisReplies.__init__(self, server)
+        RedisEvents.__init__(self, server)
         self._point = settings.crash_at
         self._consumer = settings.consumer
 

@@ -4,7 +4,7 @@ terminal event must be the same, and conservation (I7) must hold after every ste
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -12,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from tests.property.history import Held, Runs
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
 from headrace.bus.redis.bus import RedisBus
 from headrace.errors import Failure, FailureKind, FailureSource
 from headrace.ledger.terminal import cancelled, completed, ended
+from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Arrive,
     Commit,
@@ -75,16 +77,6 @@ tickets_taken = st.sets(st.sampled_from(sorted(LANES)))
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """One entry as both buses handed it out: the same but for ids."""
-
-    group: str
-    in_memory: Delivery
-    on_redis: Delivery
-    traces: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Settlement:
     """How a worker ends an entry.
 
@@ -107,22 +99,6 @@ settlements = st.builds(
     limit=st.integers(0, 2),
     again=st.booleans(),
 )
-
-
-@dataclass(slots=True)
-class Runs:
-    """What the machine knows of the frames it made: which run each is of."""
-
-    trace_of: dict[bytes, str] = field(default_factory=dict)
-    feeds_of: dict[bytes, tuple[Feed, ...]] = field(default_factory=dict)
-    tickets: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-
-    def frame(self, trace_id: str, feeds: tuple[Feed, ...] = ()) -> bytes:
-        """Make a frame; the work that it stands for, or stands first in, may lead to what `feeds` says."""
-        made = f"{trace_id}/{len(self.trace_of)}".encode()
-        self.trace_of[made] = trace_id
-        self.feeds_of[made] = feeds
-        return made
 
 
 class LedgerAndLua(RuleBasedStateMachine):
@@ -204,7 +180,8 @@ class LedgerAndLua(RuleBasedStateMachine):
             self.runs.tickets[trace_id] = tickets
             timeout_ms = 1 if expires and not submissions else 0  # one at a time: which goes first is the clock's
             outputs = self.outputs(trace_id, kinds, EVERYTHING)
-            submissions.append(Submission(trace_id, "pipe", "v1", outputs, tickets, "", timeout_ms, most_open))
+            how = (timeout_ms, most_open, "", _keeps_events(trace_id))
+            submissions.append(Submission(trace_id, "pipe", "v1", outputs, tickets, "", *how))
         answers = self.same("submit", submissions)
         assert answers == sorted(answers), "a new one comes before those that are too many"
         for refused in submissions[len(answers) - answers.count(Submitted.FULL) :]:
@@ -264,33 +241,27 @@ class LedgerAndLua(RuleBasedStateMachine):
 
     def settled(self, one: Held, position: int, ending: Settlement) -> Settled:
         trace_id, item = one.traces[position], one.in_memory.entry.items[position]
-        tickets = self.runs.tickets[trace_id]
+        tickets, told = self.runs.tickets[trace_id], self.told(one, trace_id)
         state = ending.states[position % len(ending.states)]
-        terminal: Terminal | None = {
-            None: None,
-            "completed": completed("T", self.runs.frame(trace_id)),
-            "failed": FAILED,
-            "expired": EXPIRED,
-        }[state]
-        if state in ("failed", "expired"):
-            feeds = self.runs.feeds_of[item.frames[0]]
-            return Settled(
-                trace_id,
-                item.ticket,
-                (),
-                terminal,
-                b"letter" if state == "failed" else None,
-                tickets,
-                feeds,
-                item.stash,
-            )
+        answer = completed("T", self.runs.frame(trace_id))
+        terminal: Terminal | None = {None: None, "completed": answer, "failed": FAILED, "expired": EXPIRED}[state]
         feeds = self.runs.feeds_of[item.frames[0]]
+        if state in ("failed", "expired"):
+            letter = b"letter" if state == "failed" else None
+            return Settled(trace_id, item.ticket, (), terminal, letter, tickets, feeds, item.stash, *told)
         outputs = self.outputs(trace_id, ending.kinds, feeds, one.group, item.stash)
         if ending.again and one.in_memory.entry.lane:
             back = Item((self.runs.frame(trace_id, feeds),), item.ticket)
             outputs = (*outputs, Schedule(one.group, 0, back, one.in_memory.entry.lane, feeds))
         dead = b"letter" if state == "completed" and ending.limit == 1 else None  # a branch of the hop has failed
-        return Settled(trace_id, item.ticket, outputs, terminal, dead, tickets, feeds, item.stash)
+        return Settled(trace_id, item.ticket, outputs, terminal, dead, tickets, feeds, item.stash, *told)
+
+    def told(self, one: Held, trace_id: str) -> tuple[bool, tuple[Told, ...]]:
+        """Make what a hop tells of a run that keeps its events; two calls take turns, so some are done again."""
+        if not _keeps_events(trace_id):
+            return False, ()
+        frame = self.runs.frame(trace_id)
+        return True, (Told(trace_id, f"call{len(frame) % 2}", one.in_memory.turn, 0, (frame, b"end")),)
 
     @rule(pair=done)
     def commit_again(self, pair: tuple[Held, list[Commit]]) -> None:
@@ -354,6 +325,8 @@ class LedgerAndLua(RuleBasedStateMachine):
             in_memory, on_redis = self.both("view", trace_id)
             assert (in_memory.terminal, in_memory.in_flight) == (on_redis.terminal, on_redis.in_flight)
             assert in_memory.waiting == on_redis.waiting
+            assert in_memory.keeps_events == on_redis.keeps_events == _keeps_events(trace_id)
+            assert self.events(self.memory, trace_id) == self.events(self.redis, trace_id)
             assert self.memory._ledger.runs[trace_id].feeders == self.feeders_on_redis(trace_id)
 
     @invariant()
@@ -361,6 +334,13 @@ class LedgerAndLua(RuleBasedStateMachine):
         if hasattr(self, "memory"):
             runs = self.memory._ledger.runs.values()
             assert self.same("load", "pipe").open == sum(run.is_counted and run.state is RunState.OPEN for run in runs)
+
+    def events(self, bus: Bus, trace_id: str) -> list[tuple[Any, ...]]:
+        """What is kept of a run that keeps its events; of others nothing, which needs no look each time."""
+        if not _keeps_events(trace_id):
+            return []
+        found = self.loop.run_until_complete(bus.events({trace_id: 0}, **ALL_THERE_IS)).get(trace_id, [])
+        return [(event.seq, event.blob, event.replaced, event.terminal) for event in found]
 
     def feeders_on_redis(self, trace_id: str) -> dict[str, int]:
         server = self.redis._server
@@ -391,6 +371,10 @@ class LedgerAndLua(RuleBasedStateMachine):
         for lane in self.memory._ledger.lanes.values() if hasattr(self, "memory") else ():
             head = next(iter(lane.tickets), None)
             assert head is None or head not in lane.parked
+
+
+def _keeps_events(trace_id: str) -> bool:
+    return int(trace_id, 16) % 3 == 1
 
 
 @pytest.mark.slow

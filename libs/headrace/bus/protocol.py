@@ -5,21 +5,26 @@ Every method may raise `BusUnavailableError`: then what was asked may or may not
 safe for each of them. Cancelling a call has the same meaning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Answer,
     Commit,
     Delivery,
     Letter,
     Load,
+    RunEvent,
     RunView,
     Submission,
     Submitted,
     Terminal,
     TerminalEvent,
 )
+
+DEFAULT_KEPT_EVENTS = 10_000
+"""Events kept of a run that asks for it: of tokens, more than any answer has, and about 1 MB of them."""
 
 
 class Work(Protocol):
@@ -211,7 +216,36 @@ class Replies(Protocol):
         ...
 
 
-class Bus(Work, Ingress, Replies, Protocol):
+class Events(Protocol):
+    """What is told of runs that ask for it, and who follows them.
+
+    A run's events are numbered from 1 on without a gap. The newest are kept, a bounded number, as long as the run's
+    record. Commits tell too (`Settled.told`), and what ends a run adds its terminal, behind which nothing comes (I8).
+    """
+
+    async def tell(self, told: Sequence[Told]) -> None:
+        """Keep events of calls that are under way, in order; each call's are kept as one step, and once.
+
+        What is told of a run that has ended, or does not keep its events, is dropped. So is what an earlier turn of a
+        call tells once a later one has told anything; that later one is marked by an event of its own (`replaced`).
+        """
+        ...
+
+    async def events(self, after: Mapping[str, int], *, limit: int, wait_s: float) -> dict[str, list[RunEvent]]:
+        """Read events of runs, each after the `seq` given for it, without taking them.
+
+        Args:
+            limit: The most events of each run.
+            wait_s: Seconds to wait until any run has one.
+
+        Returns:
+            What there is, by run; runs without news, or without events, are not in it. The first may come later than
+            the next number: those between are kept no longer.
+        """
+        ...
+
+
+class Bus(Work, Ingress, Replies, Events, Protocol):
     """A whole bus."""
 
     async def aclose(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from headrace.ledger.joins import arrive, net_feeds, open_scope, ring, settle_joins
 from headrace.ledger.lanes import finish_ticket, park, pump, take_ticket
 from headrace.ledger.runs import drain, end_run
-from headrace.ledger.state import Append, Cleared, DeadLettered, Effect, Ledger, Run, Scheduled
+from headrace.ledger.state import Append, Cleared, DeadLettered, Effect, Kept, Ledger, Run, Scheduled
 from headrace.ledger.tables import RUN_MOVES, TAKES_OUTPUTS
 from headrace.ledger.values import (
     Alarm,
@@ -24,6 +24,7 @@ from headrace.ledger.values import (
     Open,
     Output,
     Park,
+    RunState,
     Schedule,
     Settled,
     Submission,
@@ -171,6 +172,8 @@ def _settle(ledger: Ledger, commit: Commit, settled: Settled, effects: list[Effe
 def _record_all(ledger: Ledger, settled: Settled, run: Run, effects: list[Effect]) -> Answer:
     trace_id = settled.trace_id
     answer = Answer.COMMITTED
+    if run.state is RunState.OPEN:  # nothing is told of a run behind its end (I8)
+        effects += map(Kept, settled.told)
     for output in settled.outputs:
         _record(ledger, trace_id, run, output, effects)
     if settled.terminal is not None:

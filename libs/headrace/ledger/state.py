@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from headrace.ledger.told import Told
 from headrace.ledger.values import Alarm, Entry, Item, RunState, Schedule, Terminal
 
 
@@ -133,6 +134,13 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Effect: keep what a call tells of itself among the run's events."""
+
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """Effect: nothing of an ended run is left but its result, which may now be forgotten after its time."""
 
@@ -162,4 +170,4 @@ class Idle:
     delay_ms: int
 
 
-Effect = Append | Scheduled | DeadLettered | Ended | Drained | Abandoned | Cleared | Idle
+Effect = Append | Scheduled | DeadLettered | Ended | Kept | Drained | Abandoned | Cleared | Idle

@@ -8,6 +8,8 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
+from headrace.ledger.told import Told
+
 
 class RunState(StrEnum):
     """Where a run stands; the moves between are `headrace.ledger.tables.RUN_MOVES`."""
@@ -85,6 +87,12 @@ class Delivery(Struct, frozen=True):
     id: str
     deliveries: int
     entry: Entry
+
+    @property
+    def turn(self) -> str:
+        """Orders the times that one piece of work is handed out, as text: a later one is greater."""
+        first, _, second = self.id.partition("-")
+        return f"{int(first):016x}-{int(second or 0):08x}-{self.deliveries:08x}"
 
 
 class Join(Struct, frozen=True):
@@ -229,6 +237,24 @@ class Terminal(Struct, frozen=True):
     blob: bytes
 
 
+class RunEvent(Struct, frozen=True):
+    """One event of a run, as it is kept: what a call told, or that a call begins anew, or the run's end.
+
+    Attributes:
+        seq: Its place in the run, from 1 on; the order that counts.
+        at_ms: When it was kept, in Unix milliseconds by the bus's clock.
+        blob: What was told.
+        replaced: The call whose earlier events are void, because it is done again.
+        terminal: The run's end; nothing comes after it.
+    """
+
+    seq: int
+    at_ms: int
+    blob: bytes = b""
+    replaced: str = ""
+    terminal: Terminal | None = None
+
+
 class Settled(Struct, frozen=True):
     """How one item of a delivery ended.
 
@@ -242,6 +268,8 @@ class Settled(Struct, frozen=True):
         tickets: Lanes in which the run took tickets at ingress, each with the group it feeds.
         feeds: What the item might have led to, as its output said when it was recorded.
         stash: As the item's; it is deleted, unless an output brings the item back.
+        keeps_events: Whether the run keeps its events.
+        told: Such events; those that were told before are left out.
     """
 
     trace_id: str
@@ -252,6 +280,8 @@ class Settled(Struct, frozen=True):
     tickets: tuple[tuple[str, str], ...] = ()
     feeds: tuple[Feed, ...] = ()
     stash: str = ""
+    keeps_events: bool = False
+    told: tuple[Told, ...] = ()
 
 
 class Commit(Struct, frozen=True):
@@ -287,6 +317,7 @@ class Submission(Struct, frozen=True):
         most_open: The most runs of the pipe that may be open in its partition, it included; 0 for any number. Only runs
             that are started with such a bound are counted.
         fingerprint: Stands in the run's record, to tell whether another submission asks for the same; empty for none.
+        keeps_events: Keep what its nodes tell, for those who follow it.
     """
 
     trace_id: str
@@ -298,6 +329,7 @@ class Submission(Struct, frozen=True):
     timeout_ms: int = 0
     most_open: int = 0
     fingerprint: str = ""
+    keeps_events: bool = False
 
 
 class Load(Struct, frozen=True):
@@ -321,6 +353,7 @@ class RunView(Struct, frozen=True):
         waiting: Of these, those that wait at joins.
         created_ms: Unix time in milliseconds.
         fingerprint: As its submission gave it.
+        keeps_events: Whether its events can be followed.
     """
 
     trace_id: str
@@ -331,6 +364,7 @@ class RunView(Struct, frozen=True):
     waiting: int
     created_ms: int
     fingerprint: str = ""
+    keeps_events: bool = False
 
 
 class TerminalEvent(Struct, frozen=True):

@@ -1,18 +1,20 @@
 """A bus that is away at chosen calls, around a real one: for tests of what must not stop, or be lost, because of it."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
 from typing import TypeVar
 
 from headrace.bus.protocol import Bus
 from headrace.errors import BusUnavailableError
+from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Answer,
     Commit,
     Delivery,
     Letter,
     Load,
+    RunEvent,
     RunView,
     Submission,
     Submitted,
@@ -132,6 +134,12 @@ class FaultyBus:
 
     async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
         return await self._call("read_inbox", self._bus.read_inbox(inbox, limit=limit, wait_s=wait_s))
+
+    async def tell(self, told: Sequence[Told]) -> None:
+        await self._call("tell", self._bus.tell(told))
+
+    async def events(self, after: Mapping[str, int], *, limit: int, wait_s: float) -> dict[str, list[RunEvent]]:
+        return await self._call("events", self._bus.events(after, limit=limit, wait_s=wait_s))
 
     async def aclose(self) -> None:
         """Close the bus."""

@@ -98,6 +98,13 @@ async def spill_left(bench: Bench) -> tuple[Kind, str, str, str]:
     return Kind.SPILL_LEFT, key, run, ""
 
 
+async def events_left(bench: Bench) -> tuple[Kind, str, str, str]:
+    run = trace()
+    key = bench.keys.events(run)
+    await bench.redis.xadd(key, {"at": 1, "event": "x"})
+    return Kind.EVENTS_LEFT, key, run, ""
+
+
 async def abandoned_left(bench: Bench) -> tuple[Kind, str, str, str]:
     run = trace()
     await bench.redis.sadd(bench.keys.abandoned, run)
@@ -165,6 +172,7 @@ PLANTS = [
     scheduled_by_another_version,
     ended_run_that_counts,
     spill_left,
+    events_left,
     abandoned_left,
     waiter_of_unknown_run,
     waiter_not_told,

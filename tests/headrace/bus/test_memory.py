@@ -9,6 +9,7 @@ from headrace.bus.protocol import Bus
 from headrace.ledger.values import Answer, Emit
 from headrace.testing.bus_contract import DONE, IN, NEXT, commit, in_flight, match, read, submission, trace
 from headrace.testing.clock import ManualClock
+from headrace.testing.event_contract import EventContract
 from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
 from headrace.testing.load_contract import LoadContract
@@ -17,7 +18,7 @@ from headrace.testing.run_contract import RunContract
 CHANNEL = ("stream", IN)
 
 
-class TestMemoryBus(LaneContract, JoinContract, LoadContract, RunContract):
+class TestMemoryBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract):
     def open_bus(self) -> AbstractAsyncContextManager[Bus]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[Bus]:

@@ -15,13 +15,14 @@ from headrace.errors import BusUnavailableError
 from headrace.ledger.terminal import cancelled
 from headrace.ledger.values import Answer, Emit
 from headrace.testing.bus_contract import IN, NEXT, commit, frames, in_flight, read, submission, trace
+from headrace.testing.event_contract import EventContract
 from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
 from headrace.testing.load_contract import LoadContract
 from headrace.testing.run_contract import RunContract
 
 
-class TestRedisBus(LaneContract, JoinContract, LoadContract, RunContract):
+class TestRedisBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract):
     partitions = 1
     spill_over = 500
     opened = 0

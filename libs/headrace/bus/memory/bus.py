@@ -2,14 +2,16 @@
 
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count, islice
 
+from headrace.bus.memory.chronicles import Chronicles
 from headrace.bus.memory.inboxes import Inboxes
 from headrace.bus.memory.listeners import Listeners
 from headrace.bus.memory.replies import MemoryReplies
 from headrace.bus.memory.sleepers import Sleepers
 from headrace.bus.memory.stream import MemoryStream
+from headrace.bus.protocol import DEFAULT_KEPT_EVENTS
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.ledger import algebra
 from headrace.ledger.lanes import forget
@@ -22,10 +24,12 @@ from headrace.ledger.state import (
     Effect,
     Ended,
     Idle,
+    Kept,
     Ledger,
     Scheduled,
 )
 from headrace.ledger.terminal import EXPIRED
+from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Alarm,
     Answer,
@@ -33,6 +37,8 @@ from headrace.ledger.values import (
     Delivery,
     Letter,
     Load,
+    RunEvent,
+    RunState,
     RunView,
     Schedule,
     Submission,
@@ -52,9 +58,17 @@ class MemoryBus:
         clock: Leases, schedules and retention go by it.
         retention_s: Seconds that the record of an ended run is kept.
         lane_batch: The most items that a lane hands out at once.
+        kept_events: The most events of a run that are kept; the oldest go first.
     """
 
-    def __init__(self, *, clock: Clock | None = None, retention_s: float = 3600.0, lane_batch: int = 256) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        retention_s: float = 3600.0,
+        lane_batch: int = 256,
+        kept_events: int = DEFAULT_KEPT_EVENTS,
+    ) -> None:
         self._clock = clock or SystemClock()
         self._retention_s = retention_s
         self._ledger = Ledger(lane_batch=lane_batch)
@@ -72,6 +86,7 @@ class MemoryBus:
         self._drained: deque[tuple[float, str]] = deque()
         self._idle: list[tuple[float, int, Idle]] = []
         self._sleepers = Sleepers()
+        self._chronicles = Chronicles(kept_events, self._sleepers, self._clock)
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
         stream = self._streams[group]
@@ -151,7 +166,15 @@ class MemoryBus:
         if run is None:
             return None
         return RunView(
-            trace_id, run.pipe, run.plan, run.terminal, run.in_flight, run.waiting, run.created_ms, run.fingerprint
+            trace_id,
+            run.pipe,
+            run.plan,
+            run.terminal,
+            run.in_flight,
+            run.waiting,
+            run.created_ms,
+            run.fingerprint,
+            trace_id in self._chronicles,
         )
 
     async def watch(self, trace_id: str, inbox: str) -> RunView | None:
@@ -224,6 +247,15 @@ class MemoryBus:
             events = self._inboxes.take(inbox, limit, self._clock.monotonic())
         return events
 
+    async def tell(self, told: Sequence[Told]) -> None:
+        for one in told:
+            run = self._ledger.runs.get(one.trace_id)
+            if run is not None and run.state is RunState.OPEN:
+                self._chronicles.keep(one)
+
+    async def events(self, after: Mapping[str, int], *, limit: int, wait_s: float) -> dict[str, list[RunEvent]]:
+        return await self._chronicles.read(after, limit, wait_s)
+
     async def aclose(self) -> None:
         """Wake every reader with nothing, so that who is stopping need not wait its read out."""
         self._sleepers.wake_everybody()
@@ -237,6 +269,8 @@ class MemoryBus:
         if submission.timeout_ms:
             due_s = self._clock.monotonic() + submission.timeout_ms / _MS
             heapq.heappush(self._deadlines, (due_s, submission.trace_id))
+        if submission.keeps_events:
+            self._chronicles.begin(submission.trace_id)
         self._carry_out("", effects)
         return answer
 
@@ -264,17 +298,26 @@ class MemoryBus:
                     self._sleepers.wake_all(("control", ""))
                 case Cleared(trace_id):
                     self._abandoned.pop(trace_id, None)
-                case Ended(trace_id, terminal):
-                    self._replies.append(TerminalEvent(trace_id, terminal, 0, str(next(self._ids))))
-                    self._sleepers.wake(("replies", ""))
+                case Ended() | Kept():
+                    self._tell(effect)
                 case Idle(delay_ms=delay_ms):
                     heapq.heappush(self._idle, (self._clock.monotonic() + delay_ms / _MS, next(self._ids), effect))
                 case Drained(trace_id):
                     self._drained.append((self._clock.monotonic() + self._retention_s, trace_id))
+
+    def _tell(self, effect: Ended | Kept) -> None:
+        if isinstance(effect, Kept):
+            self._chronicles.keep(effect.told)
+            return
+        self._replies.append(TerminalEvent(effect.trace_id, effect.terminal, 0, str(next(self._ids))))
+        self._sleepers.wake(("replies", ""))
+        self._chronicles.end(effect.trace_id, effect.terminal)
 
     def _forget_what_is_old(self) -> None:
         now_s = self._clock.monotonic()
         while self._idle and self._idle[0][0] <= now_s:
             forget(self._ledger, heapq.heappop(self._idle)[2])
         while self._drained and self._drained[0][0] <= now_s:
-            self._ledger.runs.pop(self._drained.popleft()[1], None)
+            trace_id = self._drained.popleft()[1]
+            self._ledger.runs.pop(trace_id, None)
+            self._chronicles.forget(trace_id)

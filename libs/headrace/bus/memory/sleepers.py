@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 
 Channel = tuple[str, str]
 
@@ -14,23 +15,29 @@ class Sleepers:
 
     async def wait(self, channel: Channel, wait_s: float) -> bool:
         """Wait to be woken; gives whether it was."""
+        return await self.wait_any((channel,), wait_s)
+
+    async def wait_any(self, channels: Sequence[Channel], wait_s: float) -> bool:
+        """Wait to be woken for any of several; gives whether it was."""
         if wait_s <= 0:
             await asyncio.sleep(0)  # who asks again and again must leave the others a turn
             return False
         sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[channel][sleeper] = None
+        for channel in channels:
+            self._waiting[channel][sleeper] = None
         try:
             async with asyncio.timeout(wait_s):
                 await sleeper
         except TimeoutError:
             return _is_woken(sleeper)  # both may come at once
         except asyncio.CancelledError:
-            self._let_go(channel, sleeper)
+            self._let_go(channels, sleeper)
             if _is_woken(sleeper):
-                self.wake(channel)  # it will not take what it was woken for
+                for channel in channels:
+                    self.wake(channel)  # it will not take what it was woken for
             raise
         finally:
-            self._let_go(channel, sleeper)
+            self._let_go(channels, sleeper)
         return True
 
     def wake(self, channel: Channel) -> None:
@@ -53,11 +60,12 @@ class Sleepers:
         for channel in self._waiting:
             self.wake_all(channel)
 
-    def _let_go(self, channel: Channel, sleeper: asyncio.Future[None]) -> None:
-        waiting = self._waiting.get(channel, {})
-        waiting.pop(sleeper, None)
-        if not waiting:
-            self._waiting.pop(channel, None)
+    def _let_go(self, channels: Sequence[Channel], sleeper: asyncio.Future[None]) -> None:
+        for channel in channels:
+            waiting = self._waiting.get(channel, {})
+            waiting.pop(sleeper, None)
+            if not waiting:
+                self._waiting.pop(channel, None)
 
 
 def _is_woken(sleeper: asyncio.Future[None]) -> bool:

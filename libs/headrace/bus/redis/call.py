@@ -10,6 +10,7 @@ from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.scripts import Value
 from headrace.ledger.joins import net_feeds
 from headrace.ledger.terminal import starved, timed_out
+from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Alarm,
     Arrive,
@@ -57,10 +58,24 @@ class Limits(Struct, frozen=True):
     Attributes:
         retention_ms: Milliseconds that the record of an ended run is kept.
         lane_batch: The most items that a lane hands out at once.
+        kept_events: The most events of a run that are kept.
     """
 
     retention_ms: int
     lane_batch: int
+    kept_events: int
+
+
+class Holds(Struct, frozen=True):
+    """What a run holds beside its work, needed by whatever may end it.
+
+    Attributes:
+        tickets: Lanes in which it took a ticket at ingress, each with the group it feeds.
+        keeps_events: Whether it keeps its events.
+    """
+
+    tickets: Tickets = ()
+    keeps_events: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -119,11 +134,17 @@ class Call:
         """Add a lane, which the empty name says is none."""
         self.add(self.number(*self._spell.lane(lane, group)) if lane else 0, lane)
 
-    def tickets(self, tickets: Tickets) -> None:
-        """Add the lanes in which a run took tickets at ingress."""
-        self.add(len(tickets))
-        for lane, group in tickets:
+    def holds(self, trace_id: str, holds: Holds) -> None:
+        """Add what a run holds."""
+        self.add(self.number(self._spell.events(trace_id)) if holds.keeps_events else 0, len(holds.tickets))
+        for lane, group in holds.tickets:
             self.lane(lane, group)
+
+    def told(self, told: Sequence[Told]) -> None:
+        """Add events that calls of one run tell."""
+        self.add(len(told))
+        for one in told:
+            self.add(one.invocation, one.turn, one.first, len(one.events), *map(raw, one.events))
 
     def join(self, trace_id: str, join: Join) -> None:
         """Add a join."""
@@ -206,7 +227,8 @@ class Call:
                 int(settled.dead is not None),
                 raw(settled.dead) if settled.dead else "",
             )
-            self.tickets(settled.tickets)
+            self.holds(settled.trace_id, Holds(settled.tickets, settled.keeps_events))
+            self.told(settled.told)
             self.work(settled.trace_id, settled.feeds, settled.outputs, spill, group)
 
     def commit(self, group: str, commit: Commit, spills: Sequence[Spill | None]) -> None:
@@ -241,14 +263,14 @@ class Call:
             self.add(submission.trace_id, submission.plan, submission.inbox, submission.timeout_ms)
             self.add(submission.fingerprint)
             self.add(raw(_encode(tickets)) if tickets else "")
-            self.tickets(tickets)
+            self.holds(submission.trace_id, Holds(tickets, submission.keeps_events))
             self.work(submission.trace_id, (), submission.outputs)
 
-    def due(self, group: str, member: bytes, tickets: Tickets) -> None:
+    def due(self, group: str, member: bytes, holds: Holds) -> None:
         """Add a due member of the group's schedule, as `due.lua` gave it.
 
         Args:
-            tickets: Of its run; needed for an alarm.
+            holds: Its run's; needed for an alarm.
         """
         due = decode_due(member)
         with self._passage():
@@ -262,7 +284,7 @@ class Call:
                     self.add("alarm")
                     self.join(due.trace_id, join)
                     self.add(raw(timed_out(join.node, join.group).blob))
-                    self.tickets(tickets)
+                    self.holds(due.trace_id, holds)
                 case Spill():
                     raise ValueError("a spill is emptied by itself")
 

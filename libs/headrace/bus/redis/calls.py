@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from headrace.bus.redis.call import Call, Limits, Spill, Tickets, raw
+from headrace.bus.redis.call import Call, Holds, Limits, Spill, raw
 from headrace.bus.redis.keys import Keys
 from headrace.ledger.terminal import STARVED
+from headrace.ledger.told import Told
 from headrace.ledger.values import Commit, Feed, Letter, Output, Submission, Terminal, TerminalEvent
 
 
@@ -46,11 +47,11 @@ def commit_call(keys: Keys, group: str, commits: list[Staged], consumers: str, l
     return call
 
 
-def unspill_call(keys: Keys, group: str, part: Part, tickets: Tickets, limits: Limits) -> Call:
+def unspill_call(keys: Keys, group: str, part: Part, holds: Holds, limits: Limits) -> Call:
     """Spell a call of `unspill`."""
     call = _run_call(keys, limits, keys.scheduled(group), part.key, *keys.run(part.trace_id))
     call.add(raw(STARVED.blob), raw(part.member), part.length, len(part.outputs), part.trace_id)
-    call.tickets(tickets)
+    call.holds(part.trace_id, holds)
     call.work(part.trace_id, part.feeds, part.outputs)
     return call
 
@@ -72,20 +73,20 @@ def redrive_call(keys: Keys, group: str, letter: Letter, submission: Submission,
     return call
 
 
-def end_call(keys: Keys, trace_id: str, terminal: Terminal, tickets: Tickets, limits: Limits) -> Call:
+def end_call(keys: Keys, trace_id: str, terminal: Terminal, holds: Holds, limits: Limits) -> Call:
     """Spell a call of `end`."""
     call = _run_call(keys, limits, *keys.run(trace_id))
     call.add(trace_id, terminal.state, raw(terminal.blob))
-    call.tickets(tickets)
+    call.holds(trace_id, holds)
     return call
 
 
-def promote_call(keys: Keys, group: str, members: list[tuple[bytes, Tickets]], limits: Limits) -> Call:
-    """Spell a call of `promote`; each member comes with the tickets of its run."""
+def promote_call(keys: Keys, group: str, members: list[tuple[bytes, Holds]], limits: Limits) -> Call:
+    """Spell a call of `promote`; each member comes with what its run holds."""
     call = _run_call(keys, limits, keys.scheduled(group))
     call.add(len(members))
-    for member, tickets in members:
-        call.due(group, member, tickets)
+    for member, holds in members:
+        call.due(group, member, holds)
     return call
 
 
@@ -95,6 +96,16 @@ def signal_call(keys: Keys, trace_id: str, signal: str, frame: bytes, groups: li
     call.add(signal, raw(frame), len(groups))
     for group in groups:
         call.add(group, call.number(keys.stream(group)))
+    return call
+
+
+def tell_call(keys: Keys, told: list[Told], limits: Limits) -> Call:
+    """Spell a call of `tell`."""
+    call = Call(keys)
+    call.add(limits.kept_events, len(told))
+    for one in told:
+        call.add(call.number(*keys.run(one.trace_id)), call.number(keys.events(one.trace_id)))
+        call.told([one])
     return call
 
 
@@ -112,5 +123,5 @@ def deliver_call(
 
 def _run_call(keys: Keys, limits: Limits, *first: str) -> Call:
     call = Call(keys, keys.replies, keys.waiters, keys.deadlines, keys.abandoned, keys.control, keys.admitted, *first)
-    call.add(limits.retention_ms, limits.lane_batch)
+    call.add(limits.retention_ms, limits.lane_batch, limits.kept_events)
     return call

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from headrace.ledger.values import Delivery, Entry, Item, RunState, Terminal, TerminalEvent
+from headrace.ledger.values import Delivery, Entry, Item, RunEvent, RunState, Terminal, TerminalEvent
 
 RawEntry = tuple[bytes, Sequence[bytes] | None]
 
@@ -35,3 +35,13 @@ def terminal_event(partition: int, entry_id: bytes, fields: Sequence[bytes]) -> 
     values = dict(zip(fields[::2], fields[1::2], strict=True))
     terminal = Terminal(RunState(values[b"state"].decode()), values[b"terminal"])
     return TerminalEvent(values[b"trace"].decode(), terminal, partition, entry_id.decode())
+
+
+def run_event(entry_id: bytes, fields: Sequence[bytes]) -> RunEvent:
+    """Read an entry of a run's events."""
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    seq, at_ms = int(entry_id.partition(b"-")[0]), int(values[b"at"])
+    if b"state" in values:
+        terminal = Terminal(RunState(values[b"state"].decode()), values[b"terminal"])
+        return RunEvent(seq, at_ms, terminal=terminal)
+    return RunEvent(seq, at_ms, values.get(b"event", b""), values.get(b"replaced", b"").decode())

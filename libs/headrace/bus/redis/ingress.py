@@ -11,7 +11,7 @@ from headrace.bus.redis.server import Server, by_partition
 from headrace.ledger.values import Letter, Load, RunState, RunView, Submission, Submitted, Terminal
 from headrace.wire.trace import partition_of
 
-_RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "waiting", "created_ms", "fingerprint")
+_RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "waiting", "created_ms", "fingerprint", "events")
 
 
 class RedisIngress:
@@ -42,7 +42,8 @@ class RedisIngress:
         run, _ = keys.run(trace_id)
         commands = self._server.connections.commands
         raw: list[Any] = await self._server.connections.twice(lambda: commands.hmget(run, list(_RUN_FIELDS)))
-        pipe, plan, state, terminal, in_flight, waiting, created_ms, fingerprint = (value or b"" for value in raw)
+        values = (value or b"" for value in raw)
+        pipe, plan, state, terminal, in_flight, waiting, created_ms, fingerprint, events = values
         if not state:
             return None
         run_state = RunState(state.decode())
@@ -56,6 +57,7 @@ class RedisIngress:
             int(waiting or 0),
             int(created_ms),
             fingerprint.decode(),
+            events != b"",
         )
 
     async def watch(self, trace_id: str, inbox: str) -> RunView | None:

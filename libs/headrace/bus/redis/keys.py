@@ -9,6 +9,7 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `scheduled:<group>` | sorted set | items by the millisecond they are due | never; promotion removes |
 | `run:<trace_id>` | hash | the run's record | after the retention, from when the run ended and drained |
 | `joins:<trace_id>` | hash | what waits at joins or for signals, what nodes remember | deleted with the run's end |
+| `events:<trace_id>` | stream | the events of a run that keeps them, by number | as the run's record |
 | `lane:<lane>` | hash | a lane: last ticket, state, what is parked | empty: at once, or with state after `state_ttl` |
 | `tickets:<lane>` | sorted set | the lane's unfinished tickets | as its lane |
 | `replies` | stream | terminal events, with one consumer group `coordinators` | never; delivery deletes |
@@ -61,6 +62,10 @@ class Keys:
     def run(self, trace_id: str) -> tuple[str, str]:
         """A run's record, and what it keeps aside."""
         return f"{self._tag}:run:{trace_id}", f"{self._tag}:joins:{trace_id}"
+
+    def events(self, trace_id: str) -> str:
+        """A run's events."""
+        return f"{self._tag}:events:{trace_id}"
 
     def spill(self, group: str, trace_id: str, name: str) -> str:
         """A list of outputs of the group's that are yet to be recorded."""

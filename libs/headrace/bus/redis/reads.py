@@ -1,8 +1,8 @@
-"""Reads of streams that wait for the first entry: one command where one server has all streams, else one a stream.
+"""Reads of streams that wait for the first entry: one command where one server has all streams, else one a hash tag.
 
-On a cluster each stream is first read without waiting, all at once. Where none has anything, a read of each blocks;
-when one has something the others are told to return (CLIENT UNBLOCK), which they do with what they got by then. So a
-call leaves no read behind that takes entries nobody asked for, and loses none.
+On a cluster each tag's streams are first read without waiting, all at once. Where none has anything, a read of each
+blocks; when one has something the others are told to return (CLIENT UNBLOCK), which they do with what they got by
+then. So a call leaves no read behind that takes entries nobody asked for, and loses none.
 """
 
 import asyncio
@@ -53,9 +53,9 @@ class Reads:
             streams: After which id to read each.
             wait_s: Seconds to wait for the first entry, `MAX_BLOCK_S` at most; 0 does not wait.
         """
-        if not self._topology.is_split or len(streams) == 1:
-            return await self._one(command, streams, wait_s, Blocked())
-        each = [{stream: after} for stream, after in streams.items()]
+        each = _by_slot(streams) if self._topology.is_split else [dict(streams)]
+        if len(each) == 1:
+            return await self._one(command, each[0], wait_s, Blocked())
         now = await asyncio.gather(*(self._tried(command, one, 0, Blocked()) for one in each))
         found = _together(now)
         if found or wait_s <= 0:
@@ -123,6 +123,14 @@ class Reads:
         finally:
             blocked.at = None  # its number may be another read's from now on
             await pool.release(connection)
+
+
+def _by_slot(streams: Mapping[str, Word]) -> list[dict[str, Word]]:
+    """Part streams by their hash tag, so that those of one command lie in one slot."""
+    parts: dict[str, dict[str, Word]] = {}
+    for stream, after in streams.items():
+        parts.setdefault(stream.partition("}")[0], {})[stream] = after
+    return list(parts.values())
 
 
 def _together(reads: Sequence[Read | Exception]) -> Read:

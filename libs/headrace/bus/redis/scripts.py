@@ -28,6 +28,7 @@ VERBS = (
     "signal",
     "submit",
     "sweep",
+    "tell",
     "unspill",
     "unwatch",
     "watch",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 from redis.exceptions import ResponseError
 
-from headrace.bus.redis.call import Call, Limits, Tickets, decode_tickets
+from headrace.bus.redis.call import Call, Holds, Limits, decode_tickets
 from headrace.bus.redis.calls import end_call
 from headrace.bus.redis.connection import Connections
 from headrace.bus.redis.epochs import Epochs
@@ -38,6 +38,7 @@ class Server:
         partitions: Over how many hash tags runs are spread.
         retention_s: Seconds that the record of an ended run is kept.
         lane_batch: The most items that a lane hands out at once.
+        kept_events: The most events of a run that are kept.
 
     Attributes:
         epochs: Whether data was lost.
@@ -46,11 +47,13 @@ class Server:
         SettingsError: The address cannot be understood.
     """
 
-    def __init__(self, url: str, *, namespace: str, partitions: int, retention_s: float, lane_batch: int) -> None:
+    def __init__(
+        self, url: str, *, namespace: str, partitions: int, retention_s: float, lane_batch: int, kept_events: int
+    ) -> None:
         self.connections = Connections(url)
         self.scripts = Scripts(self.connections.commands)
         self.keys = tuple(Keys(namespace, partition) for partition in range(partitions))
-        self.limits = Limits(int(retention_s * _MS), lane_batch)
+        self.limits = Limits(int(retention_s * _MS), lane_batch, kept_events)
         self.epochs = Epochs(self.connections, self.keys)
         self._had_group: set[tuple[str, str]] = set()
         self._claim_cursors: dict[str, bytes] = {}
@@ -68,16 +71,17 @@ class Server:
         numbers = ((first + offset) % len(self.keys) for offset in range(chosen))
         return [(number, self.keys[number]) for number in numbers]
 
-    async def tickets(self, keys: Keys, trace_id: str) -> Tickets:
-        """Give the lanes in which a run took tickets at ingress, each with the group it feeds."""
+    async def holds(self, keys: Keys, trace_id: str) -> Holds:
+        """Give what a run holds."""
         run, _ = keys.run(trace_id)
         commands = self.connections.commands
-        packed: Any = await self.connections.twice(lambda: commands.hget(run, "lanes"))
-        return decode_tickets(packed) if packed else ()
+        held: list[Any] = await self.connections.twice(lambda: commands.hmget(run, ["lanes", "events"]))
+        lanes, events = held
+        return Holds(decode_tickets(lanes) if lanes else (), events is not None)
 
     async def end_run(self, keys: Keys, trace_id: str, terminal: Terminal) -> bool:
         """End a run from outside a hop; gives whether this ended it."""
-        call = end_call(keys, trace_id, terminal, await self.tickets(keys, trace_id), self.limits)
+        call = end_call(keys, trace_id, terminal, await self.holds(keys, trace_id), self.limits)
         answer = await self.connections.twice(lambda: self.scripts.run("end", call.keys, call.argv))
         return bool(answer == 1)
 

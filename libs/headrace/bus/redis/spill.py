@@ -48,7 +48,7 @@ class Spills:
     async def empty(self, keys: Keys, group: str, member: bytes) -> None:
         """Record what is left of a spill, part by part; nothing happens where another has done that."""
         due = decode_due(member)
-        tickets = await self._server.tickets(keys, due.trace_id)
+        holds = await self._server.holds(keys, due.trace_id)
         commands = self._server.connections.commands
         left = -1
         while left and isinstance(due.what, Spill):
@@ -58,7 +58,7 @@ class Spills:
                 raw: Any = await commands.lrange(key, 0, self._over - 1)
             outputs = tuple(_decode(one) for one in raw)
             part = Part(due.trace_id, key, member, length, outputs, tuple(_as_they_lie(outputs)))
-            left = await self._server.run("unspill", unspill_call(keys, group, part, tickets, self._server.limits))
+            left = await self._server.run("unspill", unspill_call(keys, group, part, holds, self._server.limits))
 
     async def _staged(self, keys: Keys, group: str, settled: Settled) -> tuple[Settled, Spill | None]:
         if len(settled.outputs) <= self._over:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import structs
 
 from headrace.bus.redis import calls
-from headrace.bus.redis.call import Spill, Tickets, decode_due
+from headrace.bus.redis.call import Holds, Spill, decode_due
 from headrace.bus.redis.calls import Staged
 from headrace.bus.redis.entries import delivery
 from headrace.bus.redis.keys import Keys
@@ -142,19 +142,19 @@ class RedisWork:
                 letters += [Letter(partition, entry_id.decode(), fields[b"letter"]) for entry_id, fields in entries]
         return letters[:limit]
 
-    async def _with_tickets(self, keys: Keys, commit: Commit) -> Commit:
-        """Add the tickets of a run that fails by what cannot be opened, and so does not tell them."""
-        told = [
-            structs.replace(settled, tickets=await self._server.tickets(keys, settled.trace_id))
-            if _fails_untold(settled)
-            else settled
-            for settled in commit.settled
-        ]
-        return structs.replace(commit, settled=tuple(told))
+    async def _with_holds(self, keys: Keys, commit: Commit) -> Commit:
+        """Add what a run holds that fails by what cannot be opened, and so does not say it."""
+        return structs.replace(commit, settled=tuple([await self._complete(keys, one) for one in commit.settled]))
+
+    async def _complete(self, keys: Keys, settled: Settled) -> Settled:
+        if not _fails_untold(settled):
+            return settled
+        holds = await self._server.holds(keys, settled.trace_id)
+        return structs.replace(settled, tickets=holds.tickets, keeps_events=holds.keeps_events)
 
     async def _send(self, keys: Keys, group: str, batch: list[Staged]) -> list[list[bytes]]:
         if any(_fails_untold(settled) for staged in batch for settled in staged.commit.settled):
-            batch = [structs.replace(staged, commit=await self._with_tickets(keys, staged.commit)) for staged in batch]
+            batch = [structs.replace(staged, commit=await self._with_holds(keys, staged.commit)) for staged in batch]
         call = calls.commit_call(keys, group, batch, WORKERS, self._server.limits)
         answers: list[list[bytes]] = await self._server.run("commit", call)
         for staged, words in zip(batch, answers, strict=True):
@@ -167,14 +167,14 @@ class RedisWork:
         spilled = [member for member in members if isinstance(decode_due(member).what, Spill)]
         for member in spilled:
             await self._spills.empty(keys, group, member)
-        due = [(member, await self._tickets_for(keys, member)) for member in members if member not in spilled]
+        due = [(member, await self._holds_for(keys, member)) for member in members if member not in spilled]
         call = calls.promote_call(keys, group, due, self._server.limits)
         return len(spilled) + (await self._server.run("promote", call) if due else 0)
 
-    async def _tickets_for(self, keys: Keys, member: bytes) -> Tickets:
-        """Give the tickets of a due member's run, where it is an alarm, which may end the run."""
+    async def _holds_for(self, keys: Keys, member: bytes) -> Holds:
+        """Give what a due member's run holds, where it is an alarm, which may end the run."""
         due = decode_due(member)
-        return await self._server.tickets(keys, due.trace_id) if isinstance(due.what, Alarm) else ()
+        return await self._server.holds(keys, due.trace_id) if isinstance(due.what, Alarm) else Holds()
 
     async def _hash_values(self, key: str, fields: list[str]) -> list[bytes | None]:
         async with self._server.connections.errors():

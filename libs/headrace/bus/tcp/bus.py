@@ -5,7 +5,7 @@ while the connection ended may or may not have happened, and asking again is saf
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,12 +16,14 @@ from headrace.bus.tcp.line import Line
 from headrace.bus.tcp.methods import BY_NAME
 from headrace.errors import BusError
 from headrace.kernel.clock import Clock, SystemClock
+from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Answer,
     Commit,
     Delivery,
     Letter,
     Load,
+    RunEvent,
     RunView,
     Submission,
     Submitted,
@@ -181,6 +183,14 @@ class TcpBus:
     async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
         events: list[TerminalEvent] = await self._hear("read_inbox", inbox, limit, wait_s=min(wait_s, MAX_WAIT_S))
         return events
+
+    async def tell(self, told: Sequence[Told]) -> None:
+        await self._ask_in_parts("tell", parts=told)
+
+    async def events(self, after: Mapping[str, int], *, limit: int, wait_s: float) -> dict[str, list[RunEvent]]:
+        wait_s = min(wait_s, MAX_WAIT_S)
+        found: dict[str, list[RunEvent]] = await self._ask("events", after, limit, wait_s, wait_s=wait_s)
+        return found
 
     async def aclose(self) -> None:
         """Close the connection; idempotent. Entries handed out and not committed are delivered again."""

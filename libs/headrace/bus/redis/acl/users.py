@@ -5,8 +5,8 @@ namespace to a script, which by itself opens none.
 
 | user | reads and changes | appends to |
 | --- | --- | --- |
-| `worker-<group>` | its stream, schedule, spills; lanes it feeds; runs, joins | successors, its dead letters, replies |
-| `gateway` | runs, joins, waiters, inboxes; lanes of tickets | streams that runs and signals enter by |
+| `worker-<group>` | its stream, schedule, spills, lanes; runs, joins | successors, dead letters, replies, events |
+| `gateway` | runs, joins, waiters, inboxes, events; lanes of tickets | streams that runs and signals enter by |
 | `reply` | replies, waiters | inboxes |
 | `keda` | the lengths of the groups' streams, no more | |
 | `operator` | all of the namespace, by no command that the server calls dangerous | |
@@ -121,6 +121,7 @@ def _gateway(plan: ExecutionPlan, places: _Places) -> tuple[Rule, ...]:
         Rule(_SCRIPTS, places.all),
         Rule(("hget", "hset", "hdel"), places.each(lambda keys: keys.waiters)),
         Rule(("xread", "xdel"), places.each(lambda keys: keys.inbox("*"))),
+        Rule(("xread",), places.each(lambda keys: keys.events("*")), Access.READ),
         Rule(("zadd", "zrem"), places.each(lambda keys: keys.deadlines)),
         Rule(("hmget",), places.each(lambda keys: keys.admitted), Access.READ),
         Rule(("hgetall",), places.each(lambda keys: keys.listeners), Access.READ),
@@ -150,6 +151,7 @@ def _changes_of_runs(plan: ExecutionPlan, edges: Edges, places: _Places) -> tupl
         Rule(_LANES, places.lanes(plan, edges.lanes)),
         Rule(("xadd",), ends, Access.WRITE),
         Rule(("hincrby",), places.each(lambda keys: keys.admitted)),
+        Rule(("xadd", "pexpire"), places.each(lambda keys: keys.events("*")), Access.WRITE),
         Rule(("xrevrange",), places.each(lambda keys: keys.control), Access.READ),
         Rule(("sadd",), places.each(lambda keys: keys.abandoned), Access.WRITE),
         Rule(("get", "set"), places.each(lambda keys: keys.epoch)),

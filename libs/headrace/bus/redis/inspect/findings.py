@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ENDED_MISCOUNT = "ended_miscount"
     JOINS_LEFT = "joins_left"
     SPILL_LEFT = "spill_left"
+    EVENTS_LEFT = "events_left"
     UNKNOWN_RUN_IN_STREAM = "unknown_run_in_stream"
     UNKNOWN_RUN_SCHEDULED = "unknown_run_scheduled"
     UNREADABLE_SCHEDULED = "unreadable_scheduled"
@@ -90,6 +91,7 @@ _WHAT = {
     Kind.ENDED_MISCOUNT: "a run that has ended counts other work under way than there is",
     Kind.JOINS_LEFT: "what waited at joins is there, and its run is gone or has ended",
     Kind.SPILL_LEFT: "outputs of a hop are kept, and nothing will record them",
+    Kind.EVENTS_LEFT: "events are kept for ever, and their run is gone or has ended",
     Kind.UNKNOWN_RUN_IN_STREAM: "an entry is of a run that nobody knows (any more)",
     Kind.UNKNOWN_RUN_SCHEDULED: "a scheduled item is of a run that nobody knows (any more)",
     Kind.UNREADABLE_SCHEDULED: "scheduled items cannot be read: another version wrote them",
@@ -112,6 +114,7 @@ _ADVICE = {
     Kind.ENDED_MISCOUNT: "nothing: its record is forgotten in its time; then SREM the run from the abandoned key",
     Kind.JOINS_LEFT: "UNLINK the key: nothing will read it",
     Kind.SPILL_LEFT: "headrace cancel RUN, where it is open, and UNLINK the key",
+    Kind.EVENTS_LEFT: "UNLINK the key: nobody will look for it",
     Kind.UNKNOWN_RUN_IN_STREAM: "nothing, where workers run: it is dropped when it is read",
     Kind.UNKNOWN_RUN_SCHEDULED: "nothing, where workers run: it is dropped when it is due",
     Kind.UNREADABLE_SCHEDULED: "run workers of the version that wrote them; this one cannot promote them",

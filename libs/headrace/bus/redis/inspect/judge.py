@@ -60,10 +60,11 @@ class Judge:
 
     def _lists(self) -> Iterator[Finding]:
         seen = self._seen
-        for trace, key in seen.joins.items():
-            record = seen.records.get(trace)
-            if record is None or not record.keeps_joins:
-                yield Finding(Kind.JOINS_LEFT, key, trace)
+        for kind, kept in ((Kind.JOINS_LEFT, seen.joins), (Kind.EVENTS_LEFT, seen.events)):
+            for trace, key in kept.items():
+                record = seen.records.get(trace)
+                if record is None or not record.keeps_joins:
+                    yield Finding(kind, key, trace)
         for key, trace in seen.spills.items():
             yield Finding(Kind.SPILL_LEFT, key, trace)
         for trace, key in seen.abandoned.items():

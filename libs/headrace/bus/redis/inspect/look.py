@@ -51,6 +51,7 @@ class Look:
         await self._joins()
         await self._schedules()
         await self._spilled()
+        await self._events()
         await self._lanes()
         await self._streams()
         await self._lists()
@@ -63,7 +64,7 @@ class Look:
 
     def _named(self) -> set[str]:
         seen = self.seen
-        named = {*seen.found, *seen.waiters, *seen.abandoned, *seen.joins}
+        named = {*seen.found, *seen.waiters, *seen.abandoned, *seen.joins, *seen.events}
         return named if self._only is None else named & set(self._only)
 
     def _chosen(self, kind: str) -> list[str]:
@@ -161,6 +162,13 @@ class Look:
             key: trace
             for (key, trace), left_ms in zip(keys.items(), lifetimes, strict=True)
             if left_ms == _FOR_EVER and key not in self._spills
+        }
+
+    async def _events(self) -> None:
+        keys = {trace: self._keys(trace).events(trace) for trace in self._chosen("events")}
+        lifetimes = await self._place.together([("PTTL", key) for key in keys.values()])
+        self.seen.events = {
+            trace: key for (trace, key), left_ms in zip(keys.items(), lifetimes, strict=True) if left_ms == _FOR_EVER
         }
 
     async def _lanes(self) -> None:

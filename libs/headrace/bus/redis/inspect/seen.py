@@ -95,6 +95,7 @@ class Seen:
         out: Tickets of items that are in a stream or in a schedule.
         waiters: Runs that are waited for, each with the key.
         spills: Lists of outputs that nothing in a schedule names, though they will not expire, each with its run.
+        events: Runs whose events will not expire, each with the key.
         told: Runs whose terminal event waits for a coordinator.
         abandoned: Runs that are listed as abandoned, each with the key.
         unreadable: How many members of each schedule cannot be read, by its key.
@@ -109,6 +110,7 @@ class Seen:
     out: set[Ticket] = field(default_factory=set[Ticket])
     waiters: dict[str, str] = field(default_factory=dict[str, str])
     spills: dict[str, str] = field(default_factory=dict[str, str])
+    events: dict[str, str] = field(default_factory=dict[str, str])
     told: set[str] = field(default_factory=set[str])
     abandoned: dict[str, str] = field(default_factory=dict[str, str])
     unreadable: Counter[str] = field(default_factory=Counter[str])

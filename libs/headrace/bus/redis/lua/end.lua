@@ -1,9 +1,9 @@
 -- end: ends an open run from outside a hop.
 -- KEYS   as `env`; then 7 the run  8 its joins; then the keys that ARGV names by their numbers
--- ARGV   as `env`; then trace_id, state, blob, `tickets`
+-- ARGV   as `env`; then trace_id, state, blob, `holds`
 -- GIVES  1 this ended it, 0 it is unknown or had ended
 -- @include env
--- @include tickets
+-- @include holds
 -- @include open_run
 -- @include save_run
 -- @include end_run
@@ -13,7 +13,7 @@ if not run or run.state ~= 'open' then
   redis.call('ZREM', env.deadlines, trace)
   return 0
 end
-run.tickets = tickets()
+holds(run)
 end_run(run, state, blob)
 save_run(run)
 return 1

@@ -3,7 +3,7 @@
 -- KEYS   as `env`; then 7 the schedule; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then number of members; of each: length of the rest, member, number of its run's key, trace_id, and
 --        'item', lane, number of its stream's key, ticket, stash, number of frames, the frames; or
---        'alarm', the join, blob of its run's terminal if it is not ready, `tickets`
+--        'alarm', the join, blob of its run's terminal if it is not ready, `holds`
 -- GIVES  how many were dealt with now
 -- @include env
 -- @include key
@@ -14,7 +14,7 @@
 -- @include join
 -- @include came
 -- @include fire
--- @include tickets
+-- @include holds
 -- @include open_run
 -- @include takes_work
 -- @include save_run
@@ -37,7 +37,7 @@ end
 
 local function ring(run)
   local own, timed_out = join(), arg()
-  run.tickets = tickets()
+  holds(run)
   local frames, empty = came(run, own)
   if not frames then return end
   local is_ready = not own.gathers

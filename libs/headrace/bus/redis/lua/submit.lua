@@ -2,11 +2,11 @@
 -- KEYS   as `env`; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then number of runs; a run: number of its key, number of its dead letters' key and the letter that it redrives
 --        (0 and nothing for none), pipe, the most open runs of it (0: any number), length of the rest, trace_id, plan, inbox,
---        ms until its deadline (0: none), fingerprint, its lanes packed, `tickets`, what `work` reads
+--        ms until its deadline (0: none), fingerprint, its lanes packed, `holds`, what `work` reads
 -- GIVES  1 a new run, 0 one whose trace_id is there already, or whose letter is gone, 2 one that is one too many; both change nothing
 -- @include env
 -- @include key
--- @include tickets
+-- @include holds
 -- @include take_ticket
 -- @include work
 -- @include save_run
@@ -19,8 +19,9 @@ local function start(first, pipe, is_counted)
   local trace, plan, inbox, timeout_ms, fingerprint, lanes = arg(), arg(), arg(), arg(), arg(), arg()
   local run = {
     key = KEYS[first], joins = KEYS[first + 1], trace = trace, state = 'open', n = 0, w = 0, p = 0,
-    env = env, batch = env.batch, now_ms = env.now_ms, tickets = tickets(),
+    env = env, batch = env.batch, now_ms = env.now_ms,
   }
+  holds(run)
   redis.call('HSET', run.key, 'state', 'open', 'pipe', pipe, 'plan', plan, 'created_ms', env.now_ms)
   if is_counted then
     run.counted = pipe
@@ -34,6 +35,7 @@ local function start(first, pipe, is_counted)
     redis.call('HSET', run.key, 'deadline_ms', env.now_ms + timeout_ms)
     redis.call('ZADD', env.deadlines, env.now_ms + timeout_ms, trace)
   end
+  if run.events then redis.call('HSET', run.key, 'events', 0) end
   for _, target in ipairs(run.tickets) do
     redis.call('HSET', run.key, 'ticket:' .. target.name, take_ticket(target))
   end

@@ -1,10 +1,10 @@
 -- unspill: records the next outputs of a spill, as a hop's outputs are.
 -- KEYS   as `env`; then 7 the group's schedule  8 the spill  9 the run  10 its joins; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then blob of the terminal of a run in which all waits, the spill's member in the schedule, its length, number of
---        the outputs, trace_id, `tickets`, what `work` reads
+--        the outputs, trace_id, `holds`, what `work` reads
 -- GIVES  how many are left; -1 if another has been here, so that nothing was done
 -- @include env
--- @include tickets
+-- @include holds
 -- @include open_run
 -- @include takes_work
 -- @include save_run
@@ -21,7 +21,7 @@ if not takes_work(run) then
   count_out(9, trace, env, length)
   return 0
 end
-run.tickets = tickets()
+holds(run)
 run.n = run.n - count
 redis.call('LTRIM', KEYS[8], count, -1)
 if count == length then redis.call('ZREM', KEYS[7], member) end

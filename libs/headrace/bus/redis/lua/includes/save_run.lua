@@ -2,5 +2,8 @@
 local function save_run(run)
   redis.call('HSET', run.key, 'in_flight', run.n, 'waiting', run.w)
   if run.p ~= 0 then redis.call('HSET', run.key, 'suspended', run.p) elseif run.had_parked then redis.call('HDEL', run.key, 'suspended') end
-  if run.drained then redis.call('PEXPIRE', run.key, run.env.retention_ms) end
+  if run.drained then
+    redis.call('PEXPIRE', run.key, run.env.retention_ms)
+    if run.events then redis.call('PEXPIRE', run.events, run.env.retention_ms) end
+  end
 end

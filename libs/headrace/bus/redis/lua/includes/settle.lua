@@ -1,6 +1,7 @@
 -- settle(dead): reads how one item of a delivery ended and records it; gives the item's answer, its ticket where that is finished.
 -- @include env
--- @include tickets
+-- @include holds
+-- @include told
 -- @include open_run
 -- @include takes_work
 -- @include save_run
@@ -21,10 +22,11 @@ local function settle(dead)
     redis.call('XADD', dead, '*', 'letter', letter)
     return trace == '' and 'committed' or 'late', ticket
   end
-  run.tickets = tickets()
+  holds(run)
   run.n = run.n - 1
   if stash ~= '' then empty_stash(run, stash) end
   if has_letter then redis.call('XADD', dead, '*', 'letter', letter) end
+  told(run)
   local settle_joins = work(run)
   local answer = 'committed'
   if state ~= '' then
