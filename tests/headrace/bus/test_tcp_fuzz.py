@@ -22,7 +22,7 @@ from tests.headrace.bus.tcp_wire import KEYS, WINDOW_MS, call
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.tcp import handshake
 from headrace.bus.tcp.broker import Broker, serving
-from headrace.bus.tcp.frames import OVERHEAD_BYTES, Cutter, Kind, Sealer
+from headrace.bus.tcp.frames import OVERHEAD_BYTES, Cutter, Kind, Sealer, payload_of
 from headrace.bus.tcp.guards import Guards
 from headrace.bus.tcp.methods import METHODS, VERSION, joined
 from headrace.bus.tcp.refusals import Refusal
@@ -201,7 +201,7 @@ class Scene:
 
     def sealed_again(self, late_ms: int = 0) -> list[bytes]:
         self.sealer._number = self.at
-        payload = bytes(handshake.payload_of(self.frame))
+        payload = bytes(payload_of(self.frame))
         return [self.sealer.seal(payload, now_ms=now_ms() - late_ms), *self.rest]
 
 

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from msgspec import Struct
+from tests.support.buses import KINDS, bus_of
 
-from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
-from headrace.bus.redis.bus import RedisBus
 from headrace.errors import InvalidMessageError, RunCancelledError, UnknownRunError, UnknownSignalError
 from headrace.graph.options import Signal, Suspend
 from headrace.graph.pipe import Pipe
@@ -94,11 +93,10 @@ def approved() -> Pipe:
     return pipe
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=KINDS)
 async def bus(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> AsyncIterator[Bus]:
-    bus: Bus = MemoryBus() if request.param == "memory" else RedisBus(redis_url, namespace=namespace)
-    yield bus
-    await bus.aclose()
+    async with bus_of(request.param, redis_url, namespace) as bus:
+        yield bus
 
 
 @pytest.mark.parametrize("kind", ["awaiting", "in_a_thread"])

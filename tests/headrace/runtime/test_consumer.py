@@ -1,4 +1,4 @@
-"""The consumer of a group, over buses that fail where they are told to; the same on memory and on Redis."""
+"""The consumer of a group, over buses that fail where they are told to; the same on every bus."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from msgspec import Struct
+from tests.support.buses import KINDS, bus_of
 
 from headrace import Drop, Gather, Pipe, Retry
-from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
-from headrace.bus.redis.bus import RedisBus
 from headrace.errors import RunFailedError
 from headrace.ledger import dead_letter
 from headrace.runtime.client import Client
@@ -65,12 +64,10 @@ class Node:
         return pipe
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=KINDS)
 async def bus(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> AsyncIterator[FaultyBus]:
-    inner: Bus = MemoryBus() if request.param == "memory" else RedisBus(redis_url, namespace=namespace)
-    bus = FaultyBus(inner)
-    yield bus
-    await bus.aclose()
+    async with bus_of(request.param, redis_url, namespace) as bus:
+        yield FaultyBus(bus)
 
 
 @asynccontextmanager

@@ -1,18 +1,28 @@
 """Parity: the same messages in memory and on a real Redis give the same, or the test says what differs (I6)."""
 
+from collections.abc import Callable
+
 import pytest
 from redis import Redis
 from tests.headrace.testing import pipes
 from tests.headrace.testing.pipes import Order
 
 from headrace.errors import BusUnavailableError
+from headrace.graph.pipe import Pipe
 from headrace.testing.parity import parity
 from headrace.testing.redis_profile import redis_profile
+from headrace.testing.tcp_profile import tcp_profile
 
 
 async def test_i6_a_right_pipe_answers_alike(redis_url: str) -> None:
     async with redis_profile(redis_url) as bus:
         await parity(pipes.orders(), [Order(number) for number in range(20)], bus)
+
+
+@pytest.mark.parametrize("make", [pipes.orders, pipes.by_ingress, pipes.failing])
+async def test_i6_a_pipe_answers_alike_over_tcp(make: Callable[[], Pipe]) -> None:
+    async with tcp_profile() as bus:
+        await parity(make(), [Order(number) for number in range(20)], bus)
 
 
 async def test_i6_order_and_state_per_key_are_alike_where_order_is_by_ingress(redis_url: str) -> None:
