@@ -22,6 +22,7 @@ from headrace import Pipe
 from headrace.bus.tcp.bus import TcpBus
 from headrace.errors import BusUnavailableError
 from headrace.kernel.clock import random_bytes
+from headrace.ledger.values import Submitted
 from headrace.runtime.compose import connected, consuming
 from headrace.testing.bus_contract import IN, read, submission, trace
 from headrace.testing.wait import wait_until, wait_until_sync
@@ -214,7 +215,7 @@ async def test_a_flood_of_garbage_is_refused_while_everybody_else_is_served(port
         async with client(port) as bus:
             for _ in range(200):
                 run = trace()
-                assert await bus.submit([submission(run)]) == [True]
+                assert await bus.submit([submission(run)]) == [Submitted.NEW]
                 assert await bus.view(run) is not None
     await wait_until(lambda: "connections 0" in broker.log.splitlines()[-1], description="all of it is gone")
 

@@ -19,7 +19,7 @@ from headrace.bus.tcp.outbox import HIGH_BYTES
 from headrace.bus.tcp.peer import UNDER_WAY_CALLS
 from headrace.errors import BusError, BusFullError, BusUnavailableError, SettingsError
 from headrace.ledger.terminal import cancelled
-from headrace.ledger.values import Emit, Submission
+from headrace.ledger.values import Answer, Emit, Submission, Submitted
 from headrace.testing.bus_contract import DONE, IN, commit, match, read, submission, trace
 from headrace.testing.event_contract import EventContract
 from headrace.testing.faulty_bus import Fault, FaultyBus
@@ -238,11 +238,11 @@ async def test_a_batch_longer_than_a_frame_goes_in_parts_and_in_order() -> None:
         traces = [trace() for _ in range(20)]
         frames = [bytes([number]) * 1000 for number in range(20)]
         made = [submission(one, Emit(IN, frame)) for one, frame in zip(traces, frames, strict=True)]
-        assert await bus.submit(made) == [True] * 20
+        assert await bus.submit(made) == [Submitted.NEW] * 20
         held = await read(bus, IN)
         assert [one.entry.items[0].frames[0] for one in held] == frames
         answers = await bus.commit(IN, [commit(one, run, terminal=DONE) for one, run in zip(held, traces, strict=True)])
-        assert answers == [["committed"]] * 20
+        assert answers == [[Answer.COMMITTED]] * 20
         with pytest.raises(BusError, match="takes 7168 bytes at a time, and a 'submit' has"):
             await bus.submit([submission(trace(), Emit(IN, bytes(8000)))])
         assert await bus.now_ms() > 0
@@ -250,7 +250,7 @@ async def test_a_batch_longer_than_a_frame_goes_in_parts_and_in_order() -> None:
 
 async def test_what_the_served_bus_says_comes_to_the_caller_as_it_would_there() -> None:
     class Full(MemoryBus):
-        async def submit(self, submissions: object) -> list[bool]:
+        async def submit(self, submissions: object) -> list[Submitted]:
             raise BusFullError("there")
 
     faulty = FaultyBus(Full())
@@ -317,7 +317,7 @@ async def test_a_caller_waits_while_the_broker_takes_no_more() -> None:
         await wait_until(lambda: connection._outbox.is_full, description="the connection is full")
         assert connection._outbox.unsent_bytes <= HIGH_BYTES + (1 << 21)
         proxy.thaw()
-        assert await asyncio.gather(*asked) == [[True]] * 40
+        assert await asyncio.gather(*asked) == [[Submitted.NEW]] * 40
 
 
 async def test_a_broker_listens_on_its_own_machine_alone() -> None:
