@@ -43,6 +43,7 @@ _OWN_COMMANDS = (
     "dev",
     "up",
     "plan",
+    "key",
     "doctor",
     "runs",
     "trace",

@@ -13,6 +13,7 @@ from headrace_cli import services
 from headrace_cli.dev import dev
 from headrace_cli.dlq import dlq
 from headrace_cli.doctor import doctor
+from headrace_cli.key import key
 from headrace_cli.plan import plan
 from headrace_cli.run import run
 from headrace_cli.runs import runs
@@ -31,6 +32,7 @@ app.command()(run)
 app.command()(dev)
 app.command()(up)
 app.command()(plan)
+app.command()(key)
 for operate in (doctor, runs, trace, cancel, signal):
     app.command()(operate)
 app.add_typer(dlq)

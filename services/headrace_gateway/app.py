@@ -20,24 +20,31 @@ from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
 from headrace.runtime.compose import Background, beside, instance_name
 from headrace.wire.envelope import Framing
+from headrace_gateway.access import Access
+from headrace_gateway.admission import Admission
+from headrace_gateway.asked import traceparent_for, traceparent_of
+from headrace_gateway.client_rate import ClientRate
 from headrace_gateway.health import health_router
+from headrace_gateway.limits import Limits
+from headrace_gateway.metrics import metrics_router
 from headrace_gateway.openapi import components_of
 from headrace_gateway.pipes import pipes_router
-from headrace_gateway.problem import ProblemError, problem, problem_of
+from headrace_gateway.problem import TRACE_HEADER, ProblemError, problem, problem_of
 from headrace_gateway.runs import runs_router
-from headrace_gateway.served import Limits, Served
+from headrace_gateway.served import Served
 from headrace_gateway.signals import signals_router
 
 _CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
 _CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the parts of one application, all but three by name
     plans: Sequence[ExecutionPlan],
     bus: Bus,
     framing: Framing,
     *,
     limits: Limits | None = None,
+    access: Access | None = None,
     partitions: int = 1,
     parts: Sequence[Background] = (),
 ) -> FastAPI:
@@ -46,6 +53,7 @@ def create_app(
     Args:
         plans: The pipes to serve; each has its name once.
         bus: Stays the caller's, who closes it.
+        access: Who may ask; None for anybody.
         partitions: As the bus's.
         parts: Run beside the waiters, such as a reply coordinator.
     """
@@ -55,7 +63,10 @@ def create_app(
     clients = {
         plan.pipe: Client(plan, bus, waiters, framing=framing, partitions=partitions, clock=clock) for plan in plans
     }
-    served = Served(clients, bus, waiters, limits or Limits())
+    limits = limits or Limits()
+    rate = ClientRate(limits.client_rate, limits.client_burst) if limits.client_rate else None
+    admission = Admission(bus, max_waiters=limits.max_waiters, client_rate=rate)
+    served = Served(clients, bus, waiters, limits, admission, access)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -64,7 +75,13 @@ def create_app(
             yield
 
     app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
-    for router in (pipes_router(served), runs_router(served), signals_router(served), health_router(served)):
+    for router in (
+        pipes_router(served),
+        runs_router(served),
+        signals_router(served),
+        health_router(served),
+        metrics_router(served),
+    ):
         app.include_router(router)
     app.state.waiters = waiters
     _answer_errors(app)
@@ -74,12 +91,16 @@ def create_app(
 
 def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(HeadraceError)
-    async def known(_request: Request, error: HeadraceError) -> Response:
-        return problem_of(error)
+    async def known(request: Request, error: HeadraceError) -> Response:
+        response = problem_of(error)
+        if trace_id := response.headers.get(TRACE_HEADER):
+            asked = traceparent_of(request.headers.get("traceparent"))
+            response.headers["traceparent"] = traceparent_for(trace_id, asked)
+        return response
 
     @app.exception_handler(ProblemError)
     async def refused(_request: Request, error: ProblemError) -> Response:
-        return problem(error.status, error.code, error.detail)
+        return error.response()
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> Response:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from headrace_gateway.problem import ProblemError
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _MAX_TIMEOUT_S = 7 * 24 * 3600.0
 
 
@@ -56,6 +57,26 @@ def timeout_of(header: str | None) -> float:
     return timeout_s
 
 
+def idempotency_key_of(header: str | None) -> str:
+    """Read `Idempotency-Key`, a string in quotes (RFC 9651) or the same without; empty where it is missing.
+
+    Raises:
+        ProblemError: It is empty, over 255 characters, or of others than printable ASCII.
+    """
+    if header is None:
+        return ""
+    key = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
+    if not _KEY.fullmatch(key):
+        detail = "Idempotency-Key must be of 1 to 255 printable ASCII characters"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed_header", detail)
+    return key
+
+
 def traceparent_of(header: str | None) -> str:
     """Read `traceparent`; one that is malformed is dropped, as W3C Trace Context asks."""
     return header if header is not None and _TRACEPARENT.fullmatch(header) else ""
+
+
+def traceparent_for(trace_id: str, asked: str) -> str:
+    """Give the trace context of an answer: the caller's, else one of the run's own trace, not sampled."""
+    return asked or f"00-{trace_id}-{trace_id[-16:]}-00"

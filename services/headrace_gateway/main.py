@@ -1,5 +1,6 @@
 """The gateway: serves pipes over HTTP, on Redis, until it is told to stop; requests under way are answered first."""
 
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -15,9 +16,13 @@ from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import framing, open_bus
 from headrace.settings.main import run_service
 from headrace.settings.services import GatewaySettings
+from headrace_gateway.access import Access
+from headrace_gateway.api_keys import ApiKeys
 from headrace_gateway.app import create_app
-from headrace_gateway.served import Limits
+from headrace_gateway.jwks import Jwks
+from headrace_gateway.limits import Limits
 from headrace_gateway.server import address_of, listen, serve_http
+from headrace_gateway.tokens import ASYMMETRIC, Tokens, Trust
 
 _log = structlog.get_logger("headrace.gateway")
 
@@ -36,8 +41,15 @@ async def serve(settings: GatewaySettings) -> None:
     plans = load_plans(settings)
     frames, bus = framing(settings), open_bus(settings)
     parts = [ReplyCoordinator(bus, instance_name("reply"))] if settings.with_reply else []
-    limits = limits_of(settings)
-    app = create_app(plans, bus, frames, limits=limits, partitions=settings.partitions, parts=parts)
+    app = create_app(
+        plans,
+        bus,
+        frames,
+        limits=limits_of(settings),
+        access=access_of(settings),
+        partitions=settings.partitions,
+        parts=parts,
+    )
     if settings.check:
         return
     try:
@@ -46,7 +58,7 @@ async def serve(settings: GatewaySettings) -> None:
         reports.hello(pipes)
         with (
             stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping,
-            listen(settings.host, settings.port) as listening,
+            listen(settings.host, settings.port, send_timeout_s=settings.send_timeout_s) as listening,
         ):
 
             def started() -> None:
@@ -55,7 +67,14 @@ async def serve(settings: GatewaySettings) -> None:
                 reports.ready(lambda: beat_of(app.state.waiters), url=url)
 
             async with beside(bus, reports):
-                await serve_http(app, [listening], stopping, drain_s=settings.drain_s, on_started=started)
+                await serve_http(
+                    app,
+                    [listening],
+                    stopping,
+                    drain_s=settings.drain_s,
+                    on_started=started,
+                    max_connections=settings.max_connections,
+                )
             _log.info("gateway_stopped")
     finally:
         await bus.aclose()
@@ -86,5 +105,36 @@ def load_plans(settings: GatewaySettings) -> list[ExecutionPlan]:
 
 
 def limits_of(settings: GatewaySettings) -> Limits:
-    """Take the limits of a request out of the settings."""
-    return Limits(settings.wait_s, settings.max_wait_s, settings.max_body_bytes)
+    """Take the limits of requests out of the settings."""
+    return Limits(
+        wait_s=settings.wait_s,
+        max_wait_s=settings.max_wait_s,
+        max_body_bytes=settings.max_body_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        max_waiters=settings.max_waiters,
+        max_runs=settings.max_runs,
+        client_rate=settings.client_rate,
+        client_burst=settings.client_burst,
+    )
+
+
+def access_of(settings: GatewaySettings) -> Access | None:
+    """Make the control of access; None where no credentials are set up.
+
+    Raises:
+        SettingsError: The file of keys cannot be read, or something is missing.
+    """
+    api_keys = ApiKeys(settings.api_keys_file) if settings.api_keys_file else None
+    tokens = _tokens(settings, settings.jwks) if settings.jwks else None
+    return Access(api_keys, tokens) if api_keys or tokens else None
+
+
+def _tokens(settings: GatewaySettings, jwks: str) -> Tokens:
+    if not settings.jwt_issuer or not settings.jwt_audience:
+        missing = "jwt_audience" if settings.jwt_issuer else "jwt_issuer"
+        raise SettingsError(missing, "is missing, and 'jwks' is set: a token of anybody, for anybody, would be taken")
+    for name in settings.jwt_algorithms:
+        if name not in ASYMMETRIC:
+            raise SettingsError("jwt_algorithms", f"names '{name}', which is none of {', '.join(sorted(ASYMMETRIC))}")
+    trust = Trust(settings.jwt_issuer, settings.jwt_audience, settings.jwt_algorithms)
+    return Tokens(Jwks(jwks, time.monotonic), trust)

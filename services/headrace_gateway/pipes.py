@@ -6,12 +6,21 @@ from http import HTTPStatus
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from headrace.errors import WaitTimeoutError
+from headrace.errors import TooManyRunsError, WaitTimeoutError
 from headrace.graph.mistakes import suggest
 from headrace.runtime.client import Client
+from headrace.runtime.idempotency import Idempotency, fingerprint_of
 from headrace.runtime.submissions import Options
-from headrace_gateway.asked import Preference, preference_of, timeout_of, traceparent_of
+from headrace_gateway.asked import (
+    Preference,
+    idempotency_key_of,
+    preference_of,
+    timeout_of,
+    traceparent_for,
+    traceparent_of,
+)
 from headrace_gateway.body import message_in, read_body
+from headrace_gateway.caller import Action, Caller
 from headrace_gateway.openapi import operation_of
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.runs import RunBody, run_path
@@ -32,7 +41,8 @@ def pipes_router(served: Served) -> APIRouter:
         )
 
     @router.post("/{pipe}", include_in_schema=False)
-    async def unknown_pipe(pipe: str) -> Response:
+    async def unknown_pipe(request: Request, pipe: str) -> Response:
+        await served.caller(request)
         detail = f"no pipe of this name is served here{suggest(pipe, served.clients)}"
         raise ProblemError(HTTPStatus.NOT_FOUND, "unknown_pipe", detail)
 
@@ -40,28 +50,54 @@ def pipes_router(served: Served) -> APIRouter:
 
 
 def _endpoint(served: Served, client: Client) -> Callable[[Request], Awaitable[Response]]:
+    pipe, codec = client.plan.pipe, client.plan.codecs[client.plan.entry_type]
+    slots = served.admission.endpoint(f"/v1/pipes/{pipe}")
+
     async def start_run(request: Request) -> Response:
+        caller = await served.caller(request)
+        caller.require(Action.RUN, pipe)
         preference = preference_of(request.headers.getlist("prefer"))
         timeout_s = timeout_of(request.headers.get("x-request-timeout"))
-        options = Options(timeout_s=timeout_s, traceparent=traceparent_of(request.headers.get("traceparent")))
-        body = await read_body(request, served.limits.max_body_bytes)
-        message = message_in(body, client.plan.codecs[client.plan.entry_type])
-        wait_s = _wait_s(served, preference, timeout_s)
-        if wait_s == 0:
-            return _accepted(client, await client.submit(message, options))
-        try:
-            trace_id, terminal = await client.ask(message, timeout_s=wait_s, options=options)
-        except WaitTimeoutError as error:
-            if preference.is_async or preference.wait_s is not None:
-                return _accepted(client, error.trace_id)
-            raise
-        headers = {TRACE_HEADER: trace_id}
-        result = client.result_json(trace_id, terminal)
-        if result is None:
-            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-        return Response(result, headers=headers, media_type=_JSON)
+        key = idempotency_key_of(request.headers.get("idempotency-key"))
+        with slots:
+            body = await read_body(request, served.limits)
+            message = message_in(body, codec)
+            options = Options(
+                timeout_s=timeout_s,
+                traceparent=traceparent_of(request.headers.get("traceparent")),
+                most_open=served.limits.max_runs,
+                idempotency=_idempotency(caller, key, body),
+            )
+            try:
+                return await _answer(client, message, options, preference, _wait_s(served, preference, timeout_s))
+            except TooManyRunsError as error:
+                raise await served.admission.no_more_runs(error) from None
 
     return start_run
+
+
+async def _answer(client: Client, message: object, options: Options, preference: Preference, wait_s: float) -> Response:
+    if wait_s == 0:
+        return _accepted(client, await client.submit(message, options), options)
+    try:
+        trace_id, terminal = await client.ask(message, timeout_s=wait_s, options=options)
+    except WaitTimeoutError as error:
+        if preference.is_async or preference.wait_s is not None:
+            return _accepted(client, error.trace_id, options)
+        raise
+    headers = _headers(trace_id, options)
+    result = client.result_json(trace_id, terminal)
+    if result is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    return Response(result, headers=headers, media_type=_JSON)
+
+
+def _idempotency(caller: Caller, key: str, body: bytes) -> Idempotency | None:
+    return Idempotency(key, fingerprint_of(body), caller.name) if key else None
+
+
+def _headers(trace_id: str, options: Options) -> dict[str, str]:
+    return {TRACE_HEADER: trace_id, "traceparent": traceparent_for(trace_id, options.traceparent)}
 
 
 def _wait_s(served: Served, preference: Preference, timeout_s: float) -> float:
@@ -72,7 +108,7 @@ def _wait_s(served: Served, preference: Preference, timeout_s: float) -> float:
     return min(wait_s, timeout_s + _EXPIRY_GRACE_S) if timeout_s else wait_s
 
 
-def _accepted(client: Client, trace_id: str) -> Response:
+def _accepted(client: Client, trace_id: str, options: Options) -> Response:
     body = RunBody(trace_id=trace_id, pipe=client.plan.pipe, plan=client.plan.version, state="open")
-    headers = {TRACE_HEADER: trace_id, "Location": run_path(trace_id)}
+    headers = {**_headers(trace_id, options), "Location": run_path(trace_id)}
     return Response(_encode(body), HTTPStatus.ACCEPTED, headers, _JSON)

@@ -3,13 +3,18 @@
 | status | code |
 | --- | --- |
 | 400 | `malformed_json`, `malformed_header`, `malformed_query` |
+| 401 | `unauthorized` |
+| 403 | `forbidden`: the caller lacks a scope |
 | 404 | `unknown_pipe`, `unknown_run`, `unknown_signal`, `not_found` |
 | 409 | `run_cancelled`, `run_ended`, `already_signalled` |
+| 408 | `body_timeout` |
 | 413 | `body_too_large`, `envelope_too_large` |
-| 422 | `invalid_message` |
+| 422 | `invalid_message`, `idempotency_key_reused` |
+| 429 | `too_many_requests`: the body names the limit; with Retry-After |
 | 500 | `run_failed` by the pipe's own code, `internal_error` |
 | 502 | `run_failed` of kind `transport` or `worker_crash`, `envelope_refused` |
-| 503 | `bus_unavailable`, `bus_failed`, and `run_failed` of kind `overload`; with Retry-After |
+| 503 | `too_many_runs`; `bus_unavailable`, `bus_full`, `bus_failed`, `keys_unavailable`; all with Retry-After |
+| 503 | `run_failed` of kind `overload`; with Retry-After |
 | 504 | `wait_timeout`: the run goes on; `run_expired`: its deadline passed |
 """
 
@@ -28,9 +33,11 @@ from headrace.errors import (
     FailureKind,
     HeadraceError,
     InvalidMessageError,
+    KeyReusedError,
     RunCancelledError,
     RunError,
     RunExpiredError,
+    TooManyRunsError,
     UnknownRunError,
     UnknownSignalError,
     WaitTimeoutError,
@@ -51,10 +58,14 @@ _STATUS_OF_ERROR: tuple[tuple[type[HeadraceError], HTTPStatus], ...] = (  # the 
     (UnknownRunError, HTTPStatus.NOT_FOUND),
     (UnknownSignalError, HTTPStatus.NOT_FOUND),
     (InvalidMessageError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TooManyRunsError, HTTPStatus.SERVICE_UNAVAILABLE),
     (EnvelopeTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (EnvelopeError, HTTPStatus.BAD_GATEWAY),
     (BusError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+_OF_A_RUN = (RunError, WaitTimeoutError, UnknownRunError, KeyReusedError)
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -63,6 +74,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     Attributes:
         type: Names the code; it leads nowhere.
         failure: Why the run failed.
+        limit: The setting that refused the request, empty where none did.
+        limit_value: What it is.
     """
 
     type: str
@@ -72,16 +85,40 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     code: str
     trace_id: str = ""
     failure: Failure | None = None
+    limit: str = ""
+    limit_value: float = 0
 
 
 class ProblemError(Exception):
-    """Raised by a route: ends the request with a problem."""
+    """Raised by a route: ends the request with a problem.
 
-    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
+    Args:
+        limit: The setting that refused the request, empty where none did.
+        value: What it is.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: str = "",
+        value: float = 0,
+    ) -> None:
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers
+        self.limit = limit
+        self.value = value
         super().__init__(detail)
+
+    def response(self) -> Response:
+        """Make the answer."""
+        body = Problem(*_words(self.status, self.code, self.detail), limit=self.limit, limit_value=self.value)
+        return _response(body, self.headers)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -97,28 +134,27 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Make the answer; trace_id stands in its header, too."""
-    body = Problem(
-        type=f"urn:headrace:problem:{code}",
-        title=code.replace("_", " ").capitalize(),
-        status=status,
-        detail=detail,
-        code=code,
-        trace_id=trace_id,
-        failure=failure,
-    )
-    sent = dict(headers or {})
-    if trace_id:
-        sent[TRACE_HEADER] = trace_id
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        sent["Retry-After"] = str(_RETRY_AFTER_S)
-    return Response(_encode(body), status, sent, _MEDIA_TYPE)
+    return _response(Problem(*_words(status, code, detail), trace_id=trace_id, failure=failure), headers)
 
 
 def problem_of(error: HeadraceError) -> Response:
     """Make the answer to an error of the library."""
     failure = error.failure if isinstance(error, RunError) else None
-    trace_id = error.trace_id if isinstance(error, RunError | WaitTimeoutError | UnknownRunError) else ""
+    trace_id = error.trace_id if isinstance(error, _OF_A_RUN) else ""
     return problem(_status(error), error.code, _detail(error), trace_id=trace_id, failure=failure)
+
+
+def _words(status: int, code: str, detail: str) -> tuple[str, str, int, str, str]:
+    return f"urn:headrace:problem:{code}", code.replace("_", " ").capitalize(), status, detail, code
+
+
+def _response(body: Problem, headers: Mapping[str, str] | None) -> Response:
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    if body.trace_id:
+        sent[TRACE_HEADER] = body.trace_id
+    if body.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sent.setdefault("Retry-After", str(_RETRY_AFTER_S))
+    return Response(_encode(body), body.status, sent, _MEDIA_TYPE)
 
 
 def _status(error: HeadraceError) -> HTTPStatus:

@@ -5,11 +5,12 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from msgspec import Struct
 
 from headrace.errors import Failure, RunError, WaitTimeoutError
 from headrace.ledger.values import RunState, RunView
+from headrace_gateway.caller import Action
 from headrace_gateway.openapi import PROBLEM, RUN
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.served import Served
@@ -52,18 +53,23 @@ def run_path(trace_id: str) -> str:
 def runs_router(served: Served) -> APIRouter:
     """Make the routes of runs; only runs of pipes that are served here are found."""
     router = APIRouter(prefix=_PREFIX, tags=["runs"])
+    slots = served.admission.endpoint(_PREFIX)
 
     @router.get(
         "/{trace_id}", operation_id="get_run", summary="Look a run up", responses=_RESPONSES, response_model=None
     )
     async def get_run(
-        trace_id: str, wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds.")] = 0.0
+        request: Request,
+        trace_id: str,
+        wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds.")] = 0.0,
     ) -> Response:
-        view = await served.view(trace_id)
-        if view.terminal is None and wait > 0:
-            with suppress(WaitTimeoutError):  # then it is open still, and that is the answer
-                await served.waiters.wait(trace_id, min(wait, served.limits.max_wait_s))
-            view = await served.view(trace_id)
+        caller = await served.caller(request)
+        with slots:
+            view = await served.view(trace_id, caller)
+            if view.terminal is None and wait > 0:
+                with suppress(WaitTimeoutError):  # then it is open still, and that is the answer
+                    await served.waiters.wait(trace_id, min(wait, served.limits.max_wait_s))
+                view = await served.view(trace_id, caller)
         return Response(_encode(_body(served, view)), headers={TRACE_HEADER: trace_id}, media_type="application/json")
 
     @router.delete(
@@ -73,10 +79,11 @@ def runs_router(served: Served) -> APIRouter:
         responses=_CANCEL_RESPONSES,
         response_model=None,
     )
-    async def cancel_run(trace_id: str) -> Response:
-        view = await served.view(trace_id)
+    async def cancel_run(request: Request, trace_id: str) -> Response:
+        caller = await served.caller(request)
+        view = await served.view(trace_id, caller, Action.CANCEL)
         if view.terminal is not None or not await served.clients[view.pipe].cancel(trace_id):
-            raise run_ended(await served.view(trace_id))
+            raise run_ended(await served.view(trace_id, caller, Action.CANCEL))
         return Response(status_code=HTTPStatus.NO_CONTENT, headers={TRACE_HEADER: trace_id})
 
     return router

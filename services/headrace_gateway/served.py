@@ -1,7 +1,8 @@
-"""What the routes share: the pipes that are served, and the limits of a request."""
+"""What the routes share: the pipes that are served, who may ask for them, and the limits of requests."""
 
 from collections.abc import Mapping
 
+from fastapi import Request
 from msgspec import Struct
 
 from headrace.bus.protocol import Bus
@@ -10,14 +11,10 @@ from headrace.ledger.values import RunView
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
 from headrace.wire.trace import is_trace_id
-
-
-class Limits(Struct, frozen=True):
-    """The limits of a request; as in `GatewaySettings`."""
-
-    wait_s: float = 30.0
-    max_wait_s: float = 300.0
-    max_body_bytes: int = 1024 * 1024
+from headrace_gateway.access import Access
+from headrace_gateway.admission import Admission
+from headrace_gateway.caller import ANYBODY, Action, Caller
+from headrace_gateway.limits import Limits
 
 
 class Served(Struct, frozen=True):
@@ -25,20 +22,38 @@ class Served(Struct, frozen=True):
 
     Attributes:
         clients: By pipe.
+        access: None where anybody may do anything.
     """
 
     clients: Mapping[str, Client]
     bus: Bus
     waiters: Waiters
     limits: Limits
+    admission: Admission
+    access: Access | None = None
 
-    async def view(self, trace_id: str) -> RunView:
+    async def caller(self, request: Request) -> Caller:
+        """Tell who asks; the first thing that a route does.
+
+        Raises:
+            ProblemError: Nobody that is known, or one that asks too often.
+        """
+        caller = ANYBODY if self.access is None else await self.access.caller(request.headers)
+        self.admission.take(caller.name or (request.client.host if request.client else ""))
+        return caller
+
+    async def view(self, trace_id: str, caller: Caller, action: Action = Action.READ) -> RunView:
         """Look up a run of a pipe that is served here.
 
         Raises:
-            UnknownRunError: There is none of this trace_id.
+            UnknownRunError: There is none of this trace_id that the caller may know of.
+            ProblemError: The caller may read it, but not do this with it.
         """
         view = await self.bus.view(trace_id) if is_trace_id(trace_id) else None
         if view is None or view.pipe not in self.clients:
             raise UnknownRunError(trace_id)
+        if not caller.may(action, view.pipe):
+            if not caller.may(Action.READ, view.pipe):
+                raise UnknownRunError(trace_id)
+            caller.require(action, view.pipe)
         return view

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from headrace.errors import SettingsError
 
 _BACKLOG = 2048
+_MS = 1000
 _LAST_WORDS_S = 0.5  # of the drain: to tell those who still wait that their runs go on
 
 
@@ -32,11 +33,12 @@ class _Server(uvicorn.Server):
             self._on_started()
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, send_timeout_s: float = 30.0) -> socket.socket:
     """Listen.
 
     Args:
         port: 0 for a free one.
+        send_timeout_s: A connection whose other end takes nothing of what is sent for so long is cut.
 
     Raises:
         SettingsError: The address cannot be used.
@@ -47,6 +49,8 @@ def listen(host: str, port: int) -> socket.socket:
         # asyncio sets it only on sockets made with a protocol number, which this one is not; accepted ones inherit it.
         # Without it an answer on a kept connection waits 40 ms for the client's delayed acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted ones inherit it, and the kernel does the watching
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(send_timeout_s * _MS))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else "the host is not known"
         raise SettingsError("port", f"{port} on host '{host}' cannot be listened on: {why}") from error
@@ -66,6 +70,7 @@ async def serve_http(
     *,
     drain_s: float,
     on_started: Callable[[], None],
+    max_connections: int | None = None,
 ) -> None:
     """Serve until `stopping` is set.
 
@@ -73,6 +78,7 @@ async def serve_http(
         app: With its waiters in its state, as `create_app` makes it.
         drain_s: The most seconds that requests under way are waited for; waits end just before, with a 504.
         on_started: Called once requests are taken.
+        max_connections: Requests of more are answered with 503, without a look at them; None for any number.
 
     Raises:
         RuntimeError: The application did not start.
@@ -85,6 +91,7 @@ async def serve_http(
         server_header=False,
         ws="none",
         lifespan="on",
+        limit_concurrency=max_connections,
         timeout_graceful_shutdown=max(1, round(drain_s)),
     )
     server = _Server(config, on_started)

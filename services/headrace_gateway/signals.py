@@ -6,8 +6,10 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from headrace.errors import UnknownSignalError
+from headrace.ledger.values import RunView
 from headrace.runtime.sent_signals import signal_codecs
 from headrace_gateway.body import message_in, read_body
+from headrace_gateway.caller import Action
 from headrace_gateway.openapi import signal_operation_of
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.runs import run_ended
@@ -32,23 +34,25 @@ def signals_router(served: Served) -> APIRouter:
         )
 
     @router.post(f"{_PATH}/{{name}}", include_in_schema=False)
-    async def unknown_signal(trace_id: str, name: str) -> Response:
-        raise await _unknown(served, trace_id, name)
+    async def unknown_signal(request: Request, trace_id: str, name: str) -> Response:
+        view = await served.view(trace_id, await served.caller(request), Action.SIGNAL)
+        raise _unknown(served, view, name)
 
     return router
 
 
 def _endpoint(served: Served, name: str) -> Callable[[str, Request], Awaitable[Response]]:
     async def signal_run(trace_id: str, request: Request) -> Response:
-        view = await served.view(trace_id)
+        caller = await served.caller(request)
+        view = await served.view(trace_id, caller, Action.SIGNAL)
         client = served.clients[view.pipe]
         codec = signal_codecs(client.plan).get(name)
         if codec is None:
-            raise await _unknown(served, trace_id, name)
-        message = message_in(await read_body(request, served.limits.max_body_bytes), codec)
+            raise _unknown(served, view, name)
+        message = message_in(await read_body(request, served.limits), codec)
         if await client.signal(trace_id, name, message):
             return Response(status_code=HTTPStatus.ACCEPTED, headers={TRACE_HEADER: trace_id})
-        view = await served.view(trace_id)
+        view = await served.view(trace_id, caller, Action.SIGNAL)
         if view.terminal is not None:
             raise run_ended(view)
         raise ProblemError(
@@ -58,6 +62,6 @@ def _endpoint(served: Served, name: str) -> Callable[[str, Request], Awaitable[R
     return signal_run
 
 
-async def _unknown(served: Served, trace_id: str, name: str) -> UnknownSignalError:
-    plan = served.clients[(await served.view(trace_id)).pipe].plan
+def _unknown(served: Served, view: RunView, name: str) -> UnknownSignalError:
+    plan = served.clients[view.pipe].plan
     return UnknownSignalError(plan.pipe, name, tuple(signal_codecs(plan)))

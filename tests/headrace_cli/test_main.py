@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from headrace_cli.main import main
+from headrace_gateway.api_keys import ApiKeys
+from headrace_gateway.caller import Caller
 
 APP = "tests.headrace_worker.app:pipe"
 
@@ -93,3 +95,18 @@ def test_dev_serves_a_pipe_and_prints_what_to_try() -> None:
         assert httpx.post(url, json={"value": 1}).json() == {"text": "2"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+def test_a_key_is_made_with_the_entry_that_takes_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "ada", "run:greetings", "read:*"]) == 0
+    written = capfd.readouterr()
+    (tmp_path / "keys.toml").write_text(written.out)
+    key = written.err.rpartition(" ")[2].strip()
+    caller = ApiKeys(tmp_path / "keys.toml").caller_of(key, 0.0)
+    assert caller == Caller("key:ada", frozenset({"run:greetings", "read:*"}))
+    assert key not in written.out
+
+
+def test_a_key_of_what_is_no_scope_is_not_made(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "ada", "fly:greetings"]) == 2
+    assert "'fly:greetings' is no scope" in capfd.readouterr().err

@@ -11,8 +11,9 @@ from headrace.bus.protocol import Bus
 from headrace.graph.pipe import Pipe
 from headrace.runtime.compose import consuming, coordinating
 from headrace.wire.envelope import Framing
+from headrace_gateway.access import Access
 from headrace_gateway.app import create_app
-from headrace_gateway.served import Limits
+from headrace_gateway.limits import Limits
 
 PATH = "/v1/pipes/numbers"
 
@@ -24,6 +25,7 @@ async def serving(
     pipes: tuple[Pipe, ...] = (numbers,),
     groups: tuple[str, ...] = ("one", "two"),
     limits: Limits | None = None,
+    access: Access | None = None,
 ) -> AsyncGenerator[httpx.AsyncClient, None]:
     """Serve pipes, that of numbers unless others are given; of their groups, only those given are consumed."""
     plans, bus, framing = [pipe.compile() for pipe in pipes], bus or MemoryBus(), Framing()
@@ -32,7 +34,7 @@ async def serving(
             for plan in plans:
                 await parts.enter_async_context(consuming(plan, bus, framing, groups))
             await parts.enter_async_context(coordinating(bus))
-        app = create_app(plans, bus, framing, limits=limits)
+        app = create_app(plans, bus, framing, limits=limits, access=access)
         await parts.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         yield await parts.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))

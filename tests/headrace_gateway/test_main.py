@@ -38,6 +38,30 @@ def test_a_port_that_is_taken_is_refused(capfd: pytest.CaptureFixture[str]) -> N
     assert f"setting 'port' {port} on host '127.0.0.1' cannot be listened on" in capfd.readouterr().err
 
 
+def test_the_production_profile_does_not_start_without_control_of_access(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([APP, "--bus-url", NOWHERE, "--profile", "production", "--check"]) == 2
+    told = capfd.readouterr().err
+    assert "setting 'signing_keys' is missing" in told
+    assert "setting 'api_keys_file' is missing, as is 'jwks'" in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--jwks", "x"], "setting 'jwt_issuer' is missing"),
+        (["--jwks", "x", "--jwt-issuer", "i"], "setting 'jwt_audience' is missing"),
+        (
+            ["--jwks", "x", "--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-algorithms", "HS256"],
+            "setting 'jwt_algorithms' names 'HS256'",
+        ),
+        (["--api-keys-file", "nowhere.toml"], "setting 'api_keys_file' names 'nowhere.toml', which cannot be read"),
+    ],
+)
+def test_half_an_access_control_is_refused(flags: list[str], why: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([APP, "--bus-url", NOWHERE, *flags, "--check"]) == 2
+    assert why in capfd.readouterr().err
+
+
 @pytest.mark.slow
 async def test_sigterm_answers_the_requests_under_way(redis_url: str, namespace: str, tmp_path: Path) -> None:
     bus, is_under_way = RedisBus(redis_url, namespace=namespace), tmp_path / "under-way"

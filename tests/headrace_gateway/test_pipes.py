@@ -11,7 +11,7 @@ from headrace.ledger.terminal import cancelled, ended
 from headrace.ledger.values import RunState, Terminal
 from headrace.wire.envelope import Framing
 from headrace.wire.trace import is_trace_id
-from headrace_gateway.served import Limits
+from headrace_gateway.limits import Limits
 
 EXPIRED = ended(RunState.EXPIRED, Failure(FailureKind.DEADLINE, FailureSource.USER_CODE))
 OVERLOADED = ended(RunState.FAILED, Failure(FailureKind.OVERLOAD, FailureSource.PLATFORM))
@@ -23,7 +23,7 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> None:
     body = response.json()
     assert (response.status_code, body["status"], body["code"]) == (status, status, code)
     assert response.headers["content-type"] == "application/problem+json"
-    assert set(body) - {"trace_id", "failure"} == {"type", "title", "status", "detail", "code"}
+    assert set(body) - {"trace_id", "failure", "limit", "limit_value"} == {"type", "title", "status", "detail", "code"}
     assert body.get("trace_id") == response.headers.get("x-trace-id")
 
 

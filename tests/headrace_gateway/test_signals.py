@@ -7,7 +7,7 @@ from tests.headrace_gateway.serving import serving
 
 from headrace.graph.options import Signal, Suspend
 from headrace.graph.pipe import Pipe
-from headrace_gateway.served import Limits
+from headrace_gateway.limits import Limits
 
 ASYNC = {"Prefer": "respond-async"}
 UNKNOWN = "0" * 32

@@ -10,6 +10,7 @@ import structlog
 from headrace.errors import AppError, CompileError, HeadraceError, InvalidMessageError, SettingsError
 from headrace.settings.flags import parse_settings
 from headrace.settings.logs import set_up_logging
+from headrace.settings.production import require_secure
 from headrace.settings.services import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -38,6 +39,7 @@ def run_service(
     """
     try:
         settings = parse_settings(settings_class, sys.argv[1:] if arguments is None else arguments, program=program)
+        require_secure(settings)
         set_up_logging(settings, service)
         asyncio.run(serve(settings))
     except HeadraceError as error:

@@ -1,7 +1,7 @@
 """The settings of each service. They need no web stack: a worker's image reads them too."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
@@ -15,6 +15,7 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Apps = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
@@ -28,6 +29,9 @@ class PlacementSettings(Settings):
 class ServiceSettings(BusSettings, LogSettings):
     """Settings of every service."""
 
+    profile: Literal["development", "production"] = Field(
+        "development", description="development, or production, which refuses to start with an insecure setting."
+    )
     check: bool = Field(default=False, description="Load everything, connect to nothing, and exit.")
     drain_s: float = Field(20.0, ge=0, description="The most seconds that a stop waits for work under way.")
     bootstrap_fd: int | None = Field(
@@ -73,4 +77,28 @@ class GatewaySettings(ServiceSettings):
     wait_s: float = Field(30.0, ge=0, description="Seconds that a request waits for its answer unless it says.")
     max_wait_s: float = Field(300.0, ge=0, description="The most seconds that a request may ask to wait.")
     max_body_bytes: int = Field(1024 * 1024, ge=1, description="The largest request body taken.")
+    body_timeout_s: float = Field(10.0, gt=0, description="Seconds within which a request's body must have come.")
+    send_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds after which a connection that takes nothing of its answer is cut."
+    )
+    max_connections: int = Field(8192, ge=1, description="Connections over which requests are refused unread.")
+    max_waiters: int = Field(1000, ge=1, description="Requests under way in an endpoint of a gateway; over it 429.")
+    max_runs: int = Field(
+        10_000, ge=0, description="Open runs of a pipe, over all gateways; over it 503; 0 for any number."
+    )
+    client_rate: float = Field(
+        0.0, ge=0, description="Requests a second of one client to a gateway; over it 429; 0 for any rate."
+    )
+    client_burst: int = Field(20, ge=1, description="With client_rate: requests that a client may make at once.")
+    api_keys_file: Path | None = Field(
+        None, description="A TOML file of hashed API keys, read again when it changes; without it none are taken."
+    )
+    jwks: str | None = Field(
+        None, description="A path or https:// URL of the JSON Web Key Set that tokens are checked with."
+    )
+    jwt_issuer: str | None = Field(None, description="With jwks: the issuer (iss) whose tokens are taken.")
+    jwt_audience: str | None = Field(None, description="With jwks: the audience (aud) that tokens must name.")
+    jwt_algorithms: Words = Field(
+        ("RS256", "ES256", "EdDSA"), description="With jwks: the algorithms that tokens may be signed with."
+    )
     with_reply: bool = Field(default=False, description="Run a reply coordinator in the gateway, too.")
