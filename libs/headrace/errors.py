@@ -12,6 +12,7 @@
     │   ├── BusFullError           bus_full           the bus has no memory left for new runs; try again later
     │   └── BusUnavailableError    bus_unavailable    the bus cannot be reached; try again
     ├── UnknownRunError          unknown_run          no run has this trace_id (any more)
+    ├── EventsNotKeptError       events_not_kept      the run does not keep its events, so it cannot be followed
     ├── UnknownSignalError       unknown_signal       no node of the pipe waits for a signal of this name
     ├── NotRedrivableError       not_redrivable       a dead letter does not hold what a run could start from
     ├── HandoffError             handoff_failed       a group's processes on this host do not do its work
@@ -229,6 +230,16 @@ class UnknownRunError(HeadraceError):
     def __init__(self, trace_id: str) -> None:
         self.trace_id = trace_id
         super().__init__(f"no run has trace_id '{trace_id}', or its result is kept no longer")
+
+
+class EventsNotKeptError(HeadraceError):
+    """A run cannot be followed."""
+
+    code = "events_not_kept"
+
+    def __init__(self, trace_id: str) -> None:
+        self.trace_id = trace_id
+        super().__init__("the run keeps no events: it was started without asking for them")
 
 
 class UnknownSignalError(HeadraceError):

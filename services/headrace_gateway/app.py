@@ -19,6 +19,7 @@ from headrace.reply.waiters import Waiters
 from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
 from headrace.runtime.compose import Background, beside, instance_name
+from headrace.runtime.followers import Followers
 from headrace.wire.envelope import Framing
 from headrace_gateway.access import Access
 from headrace_gateway.admission import Admission
@@ -58,10 +59,12 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         parts: Run beside the waiters, such as a reply coordinator.
     """
     waiters = Waiters(bus, instance_name("gateway"))
+    followers = Followers(bus)
     clock = BusClock()
     time = BusTime(bus, clock)
     clients = {
-        plan.pipe: Client(plan, bus, waiters, framing=framing, partitions=partitions, clock=clock) for plan in plans
+        plan.pipe: Client(plan, bus, waiters, followers, framing=framing, partitions=partitions, clock=clock)
+        for plan in plans
     }
     limits = limits or Limits()
     rate = ClientRate(limits.client_rate, limits.client_burst) if limits.client_rate else None
@@ -70,7 +73,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with beside(bus, waiters, time, *parts):
+        async with beside(bus, waiters, followers, time, *parts):
             await time.first()
             yield
 
@@ -84,6 +87,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     ):
         app.include_router(router)
     app.state.waiters = waiters
+    app.state.followers = followers
     _answer_errors(app)
     _describe(app, plans)
     return app

@@ -21,6 +21,7 @@ from headrace.ledger.values import Submission, Submitted
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
 from headrace.runtime.compose import beside, connected, consuming, coordinating
+from headrace.runtime.followers import Followers
 from headrace.testing.wait import wait_until
 from headrace.wire.envelope import Framing
 
@@ -104,7 +105,7 @@ async def test_eng_reply_03_a_message_without_a_target_registers_its_waiter_wher
     plan = places.compile()
     waiters = Waiters(bus, "gateway-1")
     async with beside(bus, waiters):
-        client = Client(plan, bus, waiters, framing=Framing(), clock=SystemClock())
+        client = Client(plan, bus, waiters, Followers(bus), framing=Framing(), clock=SystemClock())
         ((waited, future),) = await client.ask_all([Ask("hello")])
         unwaited = await client.submit(Ask("hello"))
         assert await bus.waiters([waited, unwaited]) == [("gateway-1",), ()]
@@ -115,7 +116,7 @@ async def test_eng_placement_01_each_output_goes_to_the_group_of_its_own_target(
     plan = shop().compile()
     waiters = Waiters(bus, "nobody")
     async with consuming(plan, bus, Framing(), ("front",)):
-        await Client(plan, bus, waiters, framing=Framing()).submit(Order(7))
+        await Client(plan, bus, waiters, Followers(bus), framing=Framing()).submit(Order(7))
         await wait_until(lambda: backlogs_are(bus, "shop", front=0, billing=1, store=1, audit=1), description="routed")
 
 
@@ -123,7 +124,7 @@ async def test_eng_placement_01_a_placement_given_at_deployment_wins_over_the_co
     plan = shop().compile({"bill": "store"})
     waiters = Waiters(bus, "nobody")
     async with consuming(plan, bus, Framing(), ("front",)):
-        await Client(plan, bus, waiters, framing=Framing()).submit(Order(7))
+        await Client(plan, bus, waiters, Followers(bus), framing=Framing()).submit(Order(7))
         await wait_until(lambda: backlogs_are(bus, "shop", front=0, billing=0, store=2, audit=1), description="routed")
 
 

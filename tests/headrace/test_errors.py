@@ -12,6 +12,7 @@ from headrace.errors import (
     CompileError,
     EnvelopeError,
     EnvelopeTooLargeError,
+    EventsNotKeptError,
     ExecutorClosedError,
     Failure,
     FailureKind,
@@ -97,6 +98,12 @@ EXAMPLES: list[tuple[HeadraceError, type[HeadraceError], str, str]] = [
         HeadraceError,
         "unknown_run",
         "no run has trace_id '7', or its result is kept no longer",
+    ),
+    (
+        EventsNotKeptError("7"),
+        HeadraceError,
+        "events_not_kept",
+        "the run keeps no events: it was started without asking for them",
     ),
     (
         UnknownSignalError("orders", "aproval", ("approval", "payment")),

@@ -56,17 +56,20 @@ class Attempts:
         self._store = store
         self._shows_detail = shows_detail
 
-    async def make(self, work: Work, request: AsyncContainer | None, state: object) -> Dispatch:
+    async def make(
+        self, work: Work, request: AsyncContainer | None, state: object, publisher: Publisher | None = None
+    ) -> Dispatch:
         """Call a node and dispatch its outputs, or say how it is to be tried again.
 
         Args:
             request: The REQUEST scope of injected parameters; None where no node has any.
             state: The key's state, for a keyed node.
+            publisher: Tells of this call; None for the usual one.
 
         Raises:
             HopFailedError: It failed for good.
         """
-        publisher = self._publisher
+        publisher = publisher or self._publisher
         is_heard = publisher.is_heard
         origin: Origin | None = None
         started_s = 0.0
@@ -79,11 +82,11 @@ class Attempts:
             if node.is_plain:
                 returned = await self._calls[node.name](work.messages)
             else:
-                returned = await self._call(work, request, state, origin)
+                returned = await self._call(work, request, state, origin, publisher)
             took_s = time.perf_counter() - started_s if is_heard else 0.0
             dispatch = self._dispatcher.dispatch(work, returned)
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
-            return self._failed(work, as_failure(raised), origin, started_s)
+            return self._failed(work, as_failure(raised), origin, started_s, publisher)
         if origin is not None:
             publisher.publish(NodeEnded(*publisher.stamp(origin), duration_s=took_s, outputs=len(returned)))
         return dispatch
@@ -92,11 +95,12 @@ class Attempts:
         """Make the error that ends a hop, and with it the run, at a node."""
         return HopFailedError(self._classified(work, error), work)
 
-    def _failed(self, work: Work, error: Exception, origin: Origin | None, started_s: float) -> Dispatch:
+    def _failed(
+        self, work: Work, error: Exception, origin: Origin | None, started_s: float, publisher: Publisher
+    ) -> Dispatch:
         """Tell how a failed call is to be tried again; raises as `make`."""
         failure = self._classified(work, error)
         delay_s = retry_in_s(work.node.retry, error, work.headers.attempt, self._random)
-        publisher = self._publisher
         if origin is not None:
             took_s = time.perf_counter() - started_s
             publisher.publish(
@@ -107,13 +111,18 @@ class Attempts:
         return Dispatch(again=Retry(after=delay_s), failure=failure)
 
     async def _call(
-        self, work: Work, request: AsyncContainer | None, state: object, origin: Origin | None
+        self,
+        work: Work,
+        request: AsyncContainer | None,
+        state: object,
+        origin: Origin | None,
+        publisher: Publisher,
     ) -> list[Any]:
         """Call a node with its messages, context, state and injected parameters."""
         node = work.node
         arguments = {**dict.fromkeys(node.signals), **work.messages} if node.signals else dict(work.messages)
         if node.context_param is not None:
-            arguments[node.context_param] = self._context(work, origin)
+            arguments[node.context_param] = self._context(work, origin, publisher)
         if node.keyed is not None and node.keyed.state_param is not None:
             arguments[node.keyed.state_param] = state
         if node.injected and request is not None:
@@ -130,7 +139,7 @@ class Attempts:
             classifiers=self._plan.classifiers,
         )
 
-    def _context(self, work: Work, origin: Origin | None) -> Context:
+    def _context(self, work: Work, origin: Origin | None, publisher: Publisher) -> Context:
         headers = work.headers
         return Context(
             trace_id=headers.trace_id,
@@ -141,7 +150,7 @@ class Attempts:
             group=work.node.group,
             attempt=headers.attempt,
             deadline=headers.deadline_ms / _MS if headers.deadline_ms else None,
-            publisher=self._publisher,
+            publisher=publisher,
             store=self._store,
             home=here(),
             origin=origin,

@@ -18,7 +18,8 @@
 | `RunCancelled` | a run was cancelled; `RunFinished` follows | |
 | `RunFinished` | the last event of a run, just once | status, duration_s, result, failure, failures, metrics |
 
-A worker's hop tells of nodes, emissions and dropped terminals; the others are the engine's, which sees the whole run.
+A worker's hop tells of nodes, emissions, suspensions and dropped terminals; the others are the engine's, which sees the
+whole run.
 
 An observer is a callable that takes one event; it runs on the event loop, so it must not block. Its errors are logged
 and go no further. A hook takes an event and gives the one that is told in its place, or None for none.

@@ -11,13 +11,14 @@ import anyio
 from dishka import AsyncContainer
 from dishka.exceptions import ExitError
 
+from headrace.graph.options import Suspend
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.abandoned import AbandonedRuns
 from headrace.kernel.attempts import Attempts, origin_of
 from headrace.kernel.calls import compile_call
 from headrace.kernel.clock import Clock
 from headrace.kernel.comebacks import Comebacks
-from headrace.kernel.events import TerminalDropped
+from headrace.kernel.events import Suspended, TerminalDropped
 from headrace.kernel.gate import Gate
 from headrace.kernel.inject import Injector
 from headrace.kernel.journal import NodeCancelledError
@@ -74,33 +75,40 @@ class Hops:
         self._comebacks = Comebacks(plan, group, seal, clock)
         self._injects = any(node.injected for node in nodes)
 
-    async def run(self, work: Work, *, state: object = None, lane: str = "", ticket: int = 0) -> HopOutcome:
+    async def run(
+        self,
+        work: Work,
+        *,
+        state: object = None,
+        lane: str = "",
+        ticket: int = 0,
+        publisher: Publisher | None = None,
+    ) -> HopOutcome:
         """Run one item.
 
         Args:
             state: The key's state, for a keyed node.
             lane: The item's lane, empty for none; a retry of its node keeps its place there.
             ticket: The item's place in it.
+            publisher: Tells of this hop; None for the usual one.
 
         Raises:
             HopFailedError: A node failed for good.
         """
-        if self._injects:
-            outcome = await self._run_injected(work, state, lane, ticket)
-        else:
-            outcome = await _Hop(self, None, state, lane, ticket).follow(work)
-        publisher = self._publisher
+        publisher = publisher or self._publisher
+        hop = _Hop(self, state, lane, ticket, publisher)
+        outcome = await (self._run_injected(hop, work) if self._injects else hop.follow(work))
         for dropped, _ in outcome.terminals[1:] if publisher.is_heard else ():
             publisher.publish(TerminalDropped(*publisher.stamp(origin_of(dropped))))
         return outcome
 
-    async def _run_injected(self, work: Work, state: object, lane: str, ticket: int) -> HopOutcome:
+    async def _run_injected(self, hop: "_Hop", work: Work) -> HopOutcome:
         """Run an item in a REQUEST scope of its own; the item fails where what the scope held cannot be closed."""
         first: HopFailedError | None = None
         try:
-            async with self._injector.hop() as request:
+            async with self._injector.hop() as hop.request:
                 try:
-                    return await _Hop(self, request, state, lane, ticket).follow(work)
+                    return await hop.follow(work)
                 except HopFailedError as failed:
                     first = failed
                     raise
@@ -120,12 +128,17 @@ class Hops:
 
 
 class _Hop:
-    """One hop under way."""
+    """One hop under way.
 
-    def __init__(self, hops: Hops, request: AsyncContainer | None, state: object, lane: str, ticket: int) -> None:
+    Attributes:
+        request: The REQUEST scope of injected parameters; None where no node has any.
+    """
+
+    def __init__(self, hops: Hops, state: object, lane: str, ticket: int, publisher: Publisher) -> None:
         self._hops = hops
+        self._publisher = publisher
         self._abandoned = hops.abandoned
-        self._request = request
+        self.request: AsyncContainer | None = None
         self._state = state
         self._lane = lane
         self._ticket = ticket
@@ -178,10 +191,11 @@ class _Hop:
         if work.headers.trace_id in self._abandoned.runs:
             return None
         try:
-            dispatch = await self._hops.attempts.make(work, self._request, self._state)
+            dispatch = await self._hops.attempts.make(work, self.request, self._state, self._publisher)
             if dispatch.again:
                 lane, ticket = (self._lane, self._ticket) if work.node.keyed is not None else ("", 0)
                 outcome.outputs.append(self._hops.again(work, dispatch, lane, ticket))
+                self._tell_of_suspension(work, dispatch)
                 return None
         except HopFailedError as failed:
             if not self._has_terminal:
@@ -192,3 +206,9 @@ class _Hop:
         outcome.terminals.extend((work, terminal) for terminal in dispatch.terminals)
         self._has_terminal = self._has_terminal or bool(dispatch.terminals)
         return dispatch
+
+    def _tell_of_suspension(self, work: Work, dispatch: Dispatch) -> None:
+        publisher = self._publisher
+        if publisher.is_heard and isinstance(dispatch.again, Suspend):
+            stamped = publisher.stamp(origin_of(work))
+            publisher.publish(Suspended(*stamped, until=dispatch.again.until))

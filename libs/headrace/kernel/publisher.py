@@ -28,6 +28,12 @@ class Publisher:
         self._now = (clock or SystemClock()).now
         self.is_heard = bool(observers)
 
+    def and_to(self, observer: Observer) -> "Publisher":
+        """Give a publisher that tells one observer more, and numbers its events along with this one's."""
+        other = Publisher((*self._observers, observer), self._hooks)
+        other._seq, other._now = self._seq, self._now
+        return other
+
     def stamp(self, origin: Origin) -> Stamped:
         """Give the first fields of the next event: what it is of, its number and its time."""
         return (*origin, next(self._seq), self._now())

@@ -7,6 +7,8 @@ may write to a stream may end a run; streams are guarded by the bus's access con
 import random
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from headrace.errors import EnvelopeError, Failure, FailureKind, FailureSource, HeadraceError
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.abandoned import AbandonedRuns
@@ -23,6 +25,7 @@ from headrace.kernel.outcome import HopFailedError
 from headrace.kernel.outputs import tickets_of
 from headrace.kernel.publisher import Publisher
 from headrace.kernel.store import RunStore
+from headrace.kernel.telling import Tells
 from headrace.kernel.work import Work
 from headrace.ledger import dead_letter
 from headrace.ledger.dead_letter import DeadLetter
@@ -44,6 +47,7 @@ class AsyncRunner:
         clock: Deadlines go by it.
         gate: Must be open when a node is called: while it is closed this process may not know which runs are abandoned.
         shows_detail: Whether failures carry exception texts, which may hold payload.
+        teller: Tells of hops whose runs keep their events; without it they keep none of these.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of one machine, all but two by name
@@ -58,6 +62,7 @@ class AsyncRunner:
         clock: Clock | None = None,
         gate: Gate | None = None,
         shows_detail: bool = False,
+        teller: Tells | None = None,
     ) -> None:
         self._plan = plan
         self._group = group
@@ -68,13 +73,15 @@ class AsyncRunner:
         self._feeds = Feeds(plan)
         self._abandoned = AbandonedRuns()
         self._states = LaneStates(self._admission)
+        self._teller = teller
+        self._publisher = Publisher((*plan.observers, *observers), plan.hooks, clock=self._clock)
         self._hops = Hops(
             plan,
             group,
             seal=framing.seal,
             random=random.random,
             clock=self._clock,
-            publisher=Publisher((*plan.observers, *observers), plan.hooks, clock=self._clock),
+            publisher=self._publisher,
             injector=injector,
             gate=gate,
             store=store,
@@ -128,11 +135,22 @@ class AsyncRunner:
         if headers.deadline_ms and self._clock.now() * _MS >= headers.deadline_ms:
             failure = Failure(FailureKind.DEADLINE, FailureSource.USER_CODE, headers.node, self._group)
             return self._settled(item, headers, terminal=ended(RunState.EXPIRED, failure)), True
-        return await self._hop(work, item, delivery, state)
+        return await self._told_hop(work, item, delivery, state)
 
-    async def _hop(self, work: Work, item: Item, delivery: Delivery, state: object) -> tuple[Settled, bool]:
+    async def _told_hop(self, work: Work, item: Item, delivery: Delivery, state: object) -> tuple[Settled, bool]:
+        """Run a hop whose run may keep its events; what it has not told before its end stands in the commit."""
+        if self._teller is None or not work.headers.keeps_events:
+            return await self._hop(work, item, delivery, state, None)
+        with self._teller.telling(work.headers.trace_id, delivery.turn) as telling:
+            publisher = self._publisher.and_to(telling.observe)
+            settled, keeps_state = await self._hop(work, item, delivery, state, publisher)
+        return structs.replace(settled, told=telling.untold()), keeps_state
+
+    async def _hop(
+        self, work: Work, item: Item, delivery: Delivery, state: object, publisher: Publisher | None
+    ) -> tuple[Settled, bool]:
         lane, headers = delivery.entry.lane, work.headers
-        hop = self._hops.run(work, state=state, lane=lane, ticket=item.ticket)
+        hop = self._hops.run(work, state=state, lane=lane, ticket=item.ticket, publisher=publisher)
         try:
             outcome = await self._abandoned.unless_cut(headers.trace_id, hop)
         except HopFailedError as failed:
@@ -230,7 +248,9 @@ class AsyncRunner:
         node = self._plan.nodes.get(headers.node)
         feeds = self._feeds.of(node, headers.scope) if node else ()
         tickets = tickets_of(self._plan, headers)
-        return Settled(headers.trace_id, item.ticket, outputs, terminal, dead, tickets, feeds, item.stash)
+        return Settled(
+            headers.trace_id, item.ticket, outputs, terminal, dead, tickets, feeds, item.stash, headers.keeps_events
+        )
 
     def _unreadable(self, error: HeadraceError) -> Failure:
         return Failure(FailureKind.INVALID_MESSAGE, FailureSource.PLATFORM, "", self._group, error.code)

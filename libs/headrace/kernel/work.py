@@ -84,6 +84,7 @@ def child(parent: Envelope, position: int, target: PlanNode) -> Headers:
         parent.origin_run_id,
         parent.traceparent,
         0,
+        parent.keeps_events,
         parent.id,
     )
 
@@ -111,6 +112,7 @@ def opening(parent: Envelope, gather: PlanNode) -> Envelope:
         visits=visits,
         origin_run_id=parent.origin_run_id,
         traceparent=parent.traceparent,
+        keeps_events=parent.keeps_events,
     )
 
 
@@ -135,6 +137,7 @@ def addressed(headers: Envelope, route: Route, type_name: str, body: bytes, *, k
         origin_run_id=headers.origin_run_id,
         traceparent=headers.traceparent,
         failed_ms=headers.failed_ms,
+        keeps_events=headers.keeps_events,
     )
 
 

@@ -4,7 +4,8 @@ The gateway, the command line and tests all go through it, on every bus.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from headrace.bus.protocol import Bus
@@ -23,6 +24,8 @@ from headrace.kernel.clock import Clock
 from headrace.ledger.terminal import cancelled, ended
 from headrace.ledger.values import Letter, RunState, RunView, Submission, Terminal
 from headrace.reply.waiters import Waiters
+from headrace.runtime.followers import Followers
+from headrace.runtime.following import Event, Following
 from headrace.runtime.redrive import Redrive
 from headrace.runtime.results import Results
 from headrace.runtime.sent_signals import seal_signal
@@ -40,6 +43,7 @@ class Client:
 
     Args:
         waiters: The process's, which reads its inbox.
+        followers: The process's, which reads events.
         framing: Seals entry messages.
         partitions: As the bus's.
 
@@ -47,11 +51,12 @@ class Client:
         SettingsError: There are several partitions, and a key's runs would be spread over them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of one machine, all but four by name
         self,
         plan: ExecutionPlan,
         bus: Bus,
         waiters: Waiters,
+        followers: Followers,
         *,
         framing: Framing,
         partitions: int = 1,
@@ -65,6 +70,7 @@ class Client:
         self._starts = Starts(bus, self._submissions)
         self._redrive = Redrive(plan, framing)
         self._results = Results(plan)
+        self.following = Following(bus, followers, self._results)
 
     async def run(self, message: object, *, timeout_s: float = DEFAULT_TIMEOUT_S, options: Options = PLAIN) -> Any:  # noqa: ANN401 - the result's type is the pipe's
         """Start a run and wait for its result.
@@ -152,6 +158,22 @@ class Client:
             WaitTimeoutError: The wait ran out.
         """
         return await self._waiters.wait(trace_id, timeout_s)
+
+    async def events(self, trace_id: str, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Follow a run: give its events as they come, to its end, or until this process stops.
+
+        Args:
+            after: The `seq` of the last event seen; 0 for all from the start.
+
+        Raises:
+            UnknownRunError: No run has this trace_id (any more).
+            EventsNotKeptError: The run was started without `Options.keeps_events`.
+        """
+        _require_trace_id(trace_id)
+        async with aclosing(self.following.batches(trace_id, after)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
 
     async def view(self, trace_id: str) -> RunView | None:
         """Look a run up; None where it is unknown or forgotten."""

@@ -21,7 +21,9 @@ from headrace.reply.waiters import Waiters
 from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
 from headrace.runtime.consumer import Consumer, ConsumerOptions
+from headrace.runtime.followers import Followers
 from headrace.runtime.listener import Listener
+from headrace.runtime.teller import Teller
 from headrace.runtime.watchdog import Watchdog
 from headrace.wire.envelope import Framing
 
@@ -49,6 +51,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
     time = BusTime(bus, bus_clock)
     consumers: list[Consumer] = []
     listener = Listener(bus, instance_name("worker"), lambda traces: _abandon(consumers, traces))
+    teller = Teller(bus)
     async with lifecycle(plan) as injector:
         for group in groups:
             runner = AsyncRunner(
@@ -60,6 +63,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 observers=observers,
                 clock=bus_clock,
                 gate=listener,
+                teller=teller,
             )
             consumers.append(
                 Consumer(
@@ -74,7 +78,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
             )
         watchdog = Watchdog(consumers, blocked_after_s=options.blocked_after_s)
         # consumers stop before the listener does: what they drain may be cancelled, too
-        async with beside(bus, time, listener, watchdog), beside(bus, *consumers):
+        async with beside(bus, time, listener, watchdog, teller), beside(bus, *consumers):
             yield tuple(consumers)
 
 
@@ -98,9 +102,10 @@ async def connected(
     waiters = Waiters(bus, instance_name("client"))
     bus_clock = BusClock(clock)
     time = BusTime(bus, bus_clock)
-    async with beside(bus, waiters, time):
+    followers = Followers(bus)
+    async with beside(bus, waiters, followers, time):
         await time.first()
-        yield Client(plan, bus, waiters, framing=framing, partitions=partitions, clock=bus_clock)
+        yield Client(plan, bus, waiters, followers, framing=framing, partitions=partitions, clock=bus_clock)
 
 
 class Background(Protocol):

@@ -28,6 +28,7 @@ class Options(Struct, frozen=True):
         most_open: The most runs of the pipe that may be open, over all who start some; 0 for any number. Of several
             partitions each has its even share, since it is counted by itself.
         idempotency: Names the run, so that the same again starts no other; None for a run of its own.
+        keeps_events: Keep what the run's nodes tell, so that it can be followed.
     """
 
     timeout_s: float = 0.0
@@ -35,6 +36,7 @@ class Options(Struct, frozen=True):
     traceparent: str = ""
     most_open: int = 0
     idempotency: Idempotency | None = None
+    keeps_events: bool = False
 
 
 PLAIN = Options()
@@ -103,6 +105,7 @@ class Submissions:
             deadline_ms=int((self._clock.now() + options.timeout_s) * _MS) if options.timeout_s else 0,
             tickets=tuple(lane for lane, _ in tickets),
             traceparent=options.traceparent,
+            keeps_events=options.keeps_events,
         )
         outputs = tuple(self._dispatcher.start(headers, message))
         timeout_ms = ceil(options.timeout_s * _MS) if options.timeout_s else 0
@@ -116,6 +119,7 @@ class Submissions:
             timeout_ms,
             max(1, options.most_open // self._partitions) if options.most_open else 0,
             named.fingerprint if named else "",
+            options.keeps_events,
         )
 
     def namesakes(self, trace: str) -> list[str]:

@@ -44,6 +44,7 @@ class Envelope(Struct, frozen=True, array_like=True, omit_defaults=True):
         origin_run_id: The run that a sub-pipeline serves, empty where there is none.
         traceparent: W3C trace context of the caller, empty where there is none.
         failed_ms: When the call that this asks for first failed, in Unix milliseconds; 0 where it has not.
+        keeps_events: Whether the run keeps what its nodes tell.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Envelope(Struct, frozen=True, array_like=True, omit_defaults=True):
     origin_run_id: str = ""
     traceparent: str = ""
     failed_ms: int = 0
+    keeps_events: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode

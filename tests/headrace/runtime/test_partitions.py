@@ -12,6 +12,7 @@ from headrace.errors import SettingsError
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
 from headrace.runtime.compose import connected, consuming, coordinating
+from headrace.runtime.followers import Followers
 from headrace.wire.envelope import Framing
 from headrace.wire.trace import partition_of
 
@@ -72,4 +73,11 @@ async def test_the_state_of_a_key_is_exact_over_partitions(bus: RedisBus) -> Non
 
 async def test_a_pipe_whose_keys_would_be_spread_over_partitions_is_refused(bus: RedisBus) -> None:
     with pytest.raises(SettingsError, match="'partitions' is over 1, and pipe 'bank' orders work by keys"):
-        Client(bank("arrival").compile(), bus, Waiters(bus, "nobody"), framing=Framing(), partitions=PARTITIONS)
+        Client(
+            bank("arrival").compile(),
+            bus,
+            Waiters(bus, "nobody"),
+            Followers(bus),
+            framing=Framing(),
+            partitions=PARTITIONS,
+        )
