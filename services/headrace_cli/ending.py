@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any
 
+import uvloop
+
 from headrace.errors import HeadraceError
 
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,7 +23,7 @@ def run_to_end(command: Coroutine[Any, Any, int]) -> int:
         HeadraceError: What ended the command, taken out of the groups in which tasks raise.
     """
     with known_error():
-        return asyncio.run(_with_signals(command))
+        return uvloop.run(_with_signals(command))
 
 
 @contextmanager

@@ -155,7 +155,9 @@ class Deployment:
 
     async def ended(self) -> int:
         """Count the terminal events that there have ever been."""
-        return await self._ever_added(self.keys.replies)
+        async with Redis.from_url(self.url) as redis:
+            told = int(await redis.get(self.keys.replied) or 0)
+        return told + await self._ever_added(self.keys.replies)
 
     async def told(self) -> int:
         """Count the events that have ever been put into a caller's inbox."""

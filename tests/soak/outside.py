@@ -32,7 +32,7 @@ class Outside:
     def terminals(self) -> int:
         """Count the terminal events that there have ever been."""
         with Redis.from_url(self._url) as redis:
-            return _ever_added(redis, self._keys.replies)
+            return _ever_added(redis, self._keys.replies) + int(redis.get(self._keys.replied) or 0)
 
     def told(self) -> int:
         """Count the events that have ever been put into an inbox."""

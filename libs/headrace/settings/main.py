@@ -1,11 +1,11 @@
 """What the main functions of the services have in common: settings, logging, exit codes."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import structlog
+import uvloop
 
 from headrace.errors import AppError, CompileError, HeadraceError, InvalidMessageError, SettingsError
 from headrace.settings.flags import parse_settings
@@ -41,7 +41,7 @@ def run_service(
         settings = parse_settings(settings_class, sys.argv[1:] if arguments is None else arguments, program=program)
         require_secure(settings)
         set_up_logging(settings, service)
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except HeadraceError as error:
         return report(error)
     except Exception:  # noqa: BLE001 - the top of the process; logged

@@ -1,5 +1,7 @@
 """Calls of the scripts: what each is given. Pure."""
 
+from collections.abc import Iterable, Sequence
+
 from msgspec import Struct
 
 from headrace.bus.redis.call import Call, Holds, Limits, Spill, raw
@@ -7,6 +9,8 @@ from headrace.bus.redis.keys import Keys
 from headrace.ledger.terminal import STARVED
 from headrace.ledger.told import Told
 from headrace.ledger.values import Commit, Feed, Letter, Output, Submission, Terminal, TerminalEvent
+
+INBOX_KEPT_MS = 3_600_000  # after its last event: whoever reads it has asked anew by then, or is gone
 
 
 class Staged(Struct, frozen=True):
@@ -38,10 +42,20 @@ class Part(Struct, frozen=True):
     feeds: tuple[Feed, ...]
 
 
-def commit_call(keys: Keys, group: str, commits: list[Staged], consumers: str, limits: Limits) -> Call:
-    """Spell a call of `commit`."""
-    call = _run_call(keys, limits, keys.stream(group), keys.dead(group))
-    call.add(consumers, raw(STARVED.blob), len(commits))
+def commit_call(
+    keys: Keys, group: str, commits: list[Staged], consumers: str, limits: Limits, inboxes: Iterable[str] = ()
+) -> Call:
+    """Spell a call of `commit`.
+
+    Args:
+        inboxes: To which terminals may be told at once.
+    """
+    call = _run_call(keys, limits, keys.stream(group), keys.dead(group), keys.replied)
+    names = list(inboxes)
+    call.add(consumers, raw(STARVED.blob), INBOX_KEPT_MS, len(names))
+    for name in names:
+        call.add(name, call.number(keys.inbox(name)))
+    call.add(len(commits))
     for staged in commits:
         call.commit(group, staged.commit, staged.spills)
     return call
@@ -56,7 +70,7 @@ def unspill_call(keys: Keys, group: str, part: Part, holds: Holds, limits: Limit
     return call
 
 
-def submit_call(keys: Keys, submissions: list[Submission], limits: Limits) -> Call:
+def submit_call(keys: Keys, submissions: Sequence[Submission], limits: Limits) -> Call:
     """Spell a call of `submit`."""
     call = _run_call(keys, limits)
     call.add(len(submissions))
@@ -109,12 +123,10 @@ def tell_call(keys: Keys, told: list[Told], limits: Limits) -> Call:
     return call
 
 
-def deliver_call(
-    keys: Keys, matches: list[tuple[TerminalEvent, tuple[str, ...]]], coordinators: str, keep_ms: int
-) -> Call:
+def deliver_call(keys: Keys, matches: list[tuple[TerminalEvent, tuple[str, ...]]], coordinators: str) -> Call:
     """Spell a call of `deliver`."""
     call = Call(keys, keys.replies, keys.waiters)
-    call.add(coordinators, keep_ms, len(matches))
+    call.add(coordinators, INBOX_KEPT_MS, len(matches))
     for event, inboxes in matches:
         call.add(event.id, event.trace_id, event.terminal.state, raw(event.terminal.blob), len(inboxes))
         call.add(*(call.number(keys.inbox(inbox)) for inbox in inboxes))

@@ -12,8 +12,9 @@ from typing import TypeVar
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
+from headrace.bus.redis.lines import Word
 from headrace.bus.redis.nodes import Nodes
-from headrace.bus.redis.reads import Read, Reads, Word
+from headrace.bus.redis.reads import Read, Reads
 from headrace.bus.redis.routes import BROKEN, Commands, Routes, is_away
 from headrace.bus.redis.topology import BehindSentinels, Cluster, OneServer, Topology
 from headrace.bus.redis.url import Address, BusUrl, parse
@@ -42,7 +43,6 @@ class Connections:
         self._topology = _topology(where, self._nodes)
         routes = Routes(self._topology, self._nodes)
         self._reads = Reads(routes, self._topology, self._nodes)
-        self._nodes.commands(where.hosts[0] if where.hosts else Address("", 0))  # a malformed address is told now
         self.address = where.name
         self.commands = Commands(routes, self._nodes)
 
@@ -58,7 +58,8 @@ class Connections:
     async def errors(self) -> AsyncIterator[None]:
         """Turn the client's exceptions into ours, and give back a cancellation that it lost.
 
-        The client sends under `asyncio.wait_for`, which in Python 3.11 drops a cancellation that comes as it ends.
+        The client library asks sentinels under `asyncio.wait_for`, which in Python 3.11 drops a cancellation that comes
+        as it ends.
         """
         task = asyncio.current_task()
         cancellations = task.cancelling() if task is not None else 0

@@ -5,13 +5,16 @@ from functools import partial
 from typing import Any
 
 from headrace.bus.redis import calls
+from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.listeners import Listeners
 from headrace.bus.redis.scripts import Value
 from headrace.bus.redis.server import Server, by_partition
+from headrace.bus.redis.together import Together
 from headrace.ledger.values import Letter, Load, RunState, RunView, Submission, Submitted, Terminal
 from headrace.wire.trace import partition_of
 
 _RUN_FIELDS = ("pipe", "plan", "state", "terminal", "in_flight", "waiting", "created_ms", "fingerprint", "events")
+_SUBMITS = 256  # callers whose runs one call starts: a few ms of the server's time
 
 
 class RedisIngress:
@@ -24,15 +27,15 @@ class RedisIngress:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._listeners = Listeners(server)
+        # one a partition: those on a server that is away spoil no other's
+        self._submits = [Together(partial(self._submit, keys), _SUBMITS) for keys in server.keys]
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         answers = [Submitted.KNOWN] * len(submissions)
         for partition, positions in by_partition(submissions, lambda one: partition_of(one.trace_id)).items():
-            chosen = [submissions[position] for position in positions]
-            call = calls.submit_call(self._server.keys[partition], chosen, self._server.limits)
-            raw = await self._ask("submit", call.keys, call.argv)
-            for position, answer in zip(positions, raw, strict=True):
-                answers[position] = Submitted(answer)
+            given = await self._submits[partition].ask([submissions[position] for position in positions])
+            for position, answer in zip(positions, given, strict=True):
+                answers[position] = answer
         return answers
 
     async def view(self, trace_id: str) -> RunView | None:
@@ -118,6 +121,10 @@ class RedisIngress:
         commands = self._server.connections.commands
         seconds, microseconds = await self._server.connections.twice(commands.time)
         return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def _submit(self, keys: Keys, submissions: Sequence[Submission]) -> list[Submitted]:
+        call = calls.submit_call(keys, submissions, self._server.limits)
+        return [Submitted(answer) for answer in await self._ask("submit", call.keys, call.argv)]
 
     async def _ask(self, verb: str, keys: Sequence[str], args: Sequence[Value]) -> Any:  # noqa: ANN401 - a script's own answer
         return await self._server.connections.twice(lambda: self._server.scripts.run(verb, keys, args))

@@ -20,6 +20,7 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `control` | stream | such runs, as they end, for those who listen | entries after two minutes |
 | `listeners` | hash | who listens, how far each has heard, and when it said so | a minute after the last word |
 | `waiters` | hash | inboxes by trace_id | never; delivery removes |
+| `replied` | string | how many terminal events commits have put into inboxes themselves, past `replies` | never |
 | `epoch` | string | tells a server that lost everything from one that did not | never |
 | `inbox:<name>` | stream | terminal events for one waiting process | an hour after the last one |
 
@@ -45,6 +46,7 @@ class Keys:
         self.abandoned = f"{self._tag}:abandoned"
         self.control = f"{self._tag}:control"
         self.listeners = f"{self._tag}:listeners"
+        self.replied = f"{self._tag}:replied"
         self.epoch = f"{self._tag}:epoch"
 
     def stream(self, group: str) -> str:

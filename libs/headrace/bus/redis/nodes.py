@@ -1,19 +1,22 @@
-"""The connections to each server of a bus: two pools a server, of fixed size, with our time-outs and no silent retries.
+"""The connections to each server of a bus: one for commands, and one for each read that blocks, with our time-outs.
 
-A server has at most `COMMAND_CONNECTIONS` of this process for commands and one for each read that blocks,
-`BLOCKING_CONNECTIONS` at most: a reader has one, or one a partition on a cluster.
+A server has one line of this process for all commands, `BLOCKING_CONNECTIONS` at most for reads that block: a reader
+has one, or one a partition on a cluster. No command is asked twice.
 """
 
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
+from headrace.bus.redis.lines import Endpoint, Line, Word
 from headrace.bus.redis.url import Address, BusUrl
-from headrace.errors import SettingsError
 
-COMMAND_CONNECTIONS = 4
+COMMAND_CONNECTIONS = 1
 BLOCKING_CONNECTIONS = 32
 # Scripts take milliseconds, a fork or a slow disk a second; beyond this a peer is taken for gone.
 COMMAND_TIMEOUT_S = 5.0
@@ -23,73 +26,117 @@ BLOCK_GRACE_S = 3.0
 
 
 class Nodes:
-    """Makes and keeps the clients of each server.
+    """Makes and keeps the lines to each server.
 
     Args:
         url: Where the bus is.
+
+    Raises:
+        SettingsError: The address cannot be understood.
     """
 
     def __init__(self, url: BusUrl) -> None:
         self._url = url
-        self._commands: dict[Address, Redis] = {}
-        self._blocking: dict[Address, Redis] = {}
+        self._endpoints: dict[Address, Endpoint] = {}
+        self._commands: dict[Address, Line] = {}
+        self._connecting: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._reads: defaultdict[Address, set[Line]] = defaultdict(set)
+        self._unused: defaultdict[Address, list[Line]] = defaultdict(list)
+        self._turns: defaultdict[Address, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(BLOCKING_CONNECTIONS)
+        )
+        client = Redis(protocol=2)  # never connects: it knows what each command's answer means
+        self._meanings = dict(client.response_callbacks)
+        for command in ("XREADGROUP", "XREAD"):
+            del self._meanings[command]
+        self._endpoint(url.hosts[0] if url.hosts else Address("", 0))  # a malformed address is told now
 
-    async def ask(self, at: Address, *command: Any, **options: Any) -> Any:  # noqa: ANN401 - a command's own answer
+    async def ask(self, at: Address, *command: Word, **options: Any) -> Any:  # noqa: ANN401 - a command's own answer
         """Run a command on one server."""
-        return await self.commands(at).execute_command(*command, **options)  # type: ignore[no-untyped-call]  # untyped in the client
+        line = self._commands.get(at)
+        if line is None or line.lost is not None:
+            line = await self._connected(at)
+        return self._meant(command[0], await line.ask(*_words(command), within_s=COMMAND_TIMEOUT_S), options)
 
-    def commands(self, at: Address) -> Redis:
-        """Give the client for commands, which answer at once."""
-        client = self._commands.get(at)
-        if client is None:
-            client = self._commands[at] = self._client(at, COMMAND_CONNECTIONS, COMMAND_TIMEOUT_S)
-        return client
+    async def ask_allowed(self, at: Address, *command: Word, **options: Any) -> Any:  # noqa: ANN401 - a command's own answer
+        """Run a command on a server that is yet to become its key's."""
+        line = await self._connected(at)
+        allowed = line.ask("ASKING", within_s=COMMAND_TIMEOUT_S)
+        answer = line.ask(*_words(command), within_s=COMMAND_TIMEOUT_S)
+        await asyncio.wait((allowed, answer))
+        await allowed
+        return self._meant(command[0], await answer, options)
 
-    def blocking(self, at: Address) -> Redis:
-        """Give the client for reads that block."""
-        client = self._blocking.get(at)
-        if client is None:
-            client = self._blocking[at] = self._client(at, BLOCKING_CONNECTIONS, MAX_BLOCK_S + BLOCK_GRACE_S)
-        return client
+    @asynccontextmanager
+    async def reading(self, at: Address) -> AsyncIterator[Line]:
+        """Give a line of one's own for reads that block; one that is left while a read blocks is closed."""
+        async with self._turns[at]:
+            line = await self._free(at)
+            try:
+                yield line
+            except ResponseError:
+                raise
+            except BaseException:
+                line.drop()
+                raise
+            finally:
+                if line.lost is None:
+                    self._unused[at].append(line)
+                else:
+                    self._reads[at].discard(line)
 
     async def drop_idle(self, at: Address) -> None:
         """Close what is not in use: after one connection broke, the others are probably dead too."""
-        await self._drop(at, in_use_too=False)
+        for line in self._lines(at):
+            if line.is_idle:
+                await line.aclose()
 
     async def drop(self, at: Address) -> None:
         """Close all connections to a server that is no master any more, also under who waits for an answer."""
-        await self._drop(at, in_use_too=True)
+        for line in self._lines(at):
+            await line.aclose()
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""
-        for client in (*self._commands.values(), *self._blocking.values()):
-            await client.aclose()
-            await client.connection_pool.aclose()
+        for at in self._endpoints:
+            await self.drop(at)
 
-    async def _drop(self, at: Address, *, in_use_too: bool) -> None:
-        for clients in (self._commands, self._blocking):
-            if at in clients:
-                await clients[at].connection_pool.disconnect(inuse_connections=in_use_too)
+    def _meant(self, name: Word, answer: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a command's own answer
+        meaning = self._meanings.get(str(name))
+        if meaning is None:
+            return answer
+        options.pop("keys", None)  # the client's own, for its caches
+        return meaning(answer, **options)
 
-    def _client(self, at: Address, connections: int, timeout_s: float) -> Redis:
-        try:
-            pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # untyped options
-                self._url.node(at),
-                max_connections=connections,
-                timeout=COMMAND_TIMEOUT_S,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=COMMAND_TIMEOUT_S,
-                socket_keepalive=True,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
-        except ValueError:
-            raise SettingsError("bus_url", "cannot be understood") from None  # the cause may quote a password
-        client = Redis(connection_pool=pool)
-        for command in ("XREADGROUP", "XREAD"):
-            client.set_response_callback(command, _as_it_is)
-        return client
+    def _lines(self, at: Address) -> list[Line]:
+        commands = self._commands.get(at)
+        return [*self._reads[at], *((commands,) if commands is not None else ())]
+
+    async def _connected(self, at: Address) -> Line:
+        async with self._connecting[at]:
+            line = self._commands.get(at)
+            if line is None or line.lost is not None:
+                line = self._commands[at] = await self._endpoint(at).open(COMMAND_TIMEOUT_S)
+            return line
+
+    async def _free(self, at: Address) -> Line:
+        while self._unused[at]:
+            line = self._unused[at].pop()
+            if line.lost is None:
+                return line
+            self._reads[at].discard(line)
+        line = await self._endpoint(at).open(COMMAND_TIMEOUT_S)
+        self._reads[at].add(line)
+        return line
+
+    def _endpoint(self, at: Address) -> Endpoint:
+        endpoint = self._endpoints.get(at)
+        if endpoint is None:
+            endpoint = self._endpoints[at] = Endpoint(self._url.node(at))
+        return endpoint
 
 
-def _as_it_is(response: Any, **_options: Any) -> Any:  # noqa: ANN401 - the client's own signature
-    return response
+def _words(command: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Take apart what the client library spells as one: "XGROUP CREATE"."""
+    name = command[0]
+    return (*name.split(), *command[1:]) if isinstance(name, str) and " " in name else command

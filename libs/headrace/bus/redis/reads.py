@@ -7,17 +7,16 @@ then. So a call leaves no read behind that takes entries nobody asked for, and l
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from redis.exceptions import RedisError
 
 from headrace.bus.redis.entries import RawEntry
+from headrace.bus.redis.lines import Word
 from headrace.bus.redis.nodes import BLOCK_GRACE_S, MAX_BLOCK_S, Nodes
 from headrace.bus.redis.routes import Routes
 from headrace.bus.redis.topology import Topology
 from headrace.bus.redis.url import Address
 
-Word = bytes | str | int
 Read = list[tuple[bytes, list[RawEntry]]]
 
 _MS = 1000
@@ -99,30 +98,18 @@ class Reads:
         words = (*command, *_block(wait_s), "STREAMS", *streams, *streams.values())
 
         async def ask(at: Address, asking: bool) -> Read:  # noqa: FBT001 - as `follow` calls it
-            async with asyncio.timeout(min(wait_s, MAX_BLOCK_S) + BLOCK_GRACE_S):
-                if asking or self._topology.is_split:
-                    return await self._converse(at, words, blocked, asking=asking) or []
-                return await self._nodes.blocking(at).execute_command(*words) or []  # type: ignore[no-untyped-call]  # untyped in the client
+            try:
+                async with self._nodes.reading(at) as line:
+                    if self._topology.is_split and wait_s > 0:
+                        blocked.client_id = await line.ask("CLIENT", "ID", within_s=BLOCK_GRACE_S)
+                        blocked.at = at
+                    if asking:
+                        await line.ask("ASKING", within_s=BLOCK_GRACE_S)
+                    return await line.ask(*words, within_s=min(wait_s, MAX_BLOCK_S) + BLOCK_GRACE_S) or []
+            finally:
+                blocked.at = None  # its number may be another read's from now on
 
         return await self._routes.follow(next(iter(streams)), ask)
-
-    async def _converse(self, at: Address, words: Sequence[Word], blocked: Blocked, *, asking: bool) -> Any:  # noqa: ANN401 - a command's own answer
-        """Read over a connection whose number the server has told, so that the read can be unblocked."""
-        pool = self._nodes.blocking(at).connection_pool
-        connection: Any = await pool.get_connection()  # type: ignore[no-untyped-call]  # untyped in the client
-        try:
-            if "BLOCK" in words:
-                await connection.send_command("CLIENT", "ID")
-                blocked.client_id = await connection.read_response()
-                blocked.at = at
-            if asking:
-                await connection.send_command("ASKING")
-                await connection.read_response()
-            await connection.send_command(*words)
-            return await connection.read_response()
-        finally:
-            blocked.at = None  # its number may be another read's from now on
-            await pool.release(connection)
 
 
 def _by_slot(streams: Mapping[str, Word]) -> list[dict[str, Word]]:

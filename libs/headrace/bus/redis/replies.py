@@ -12,7 +12,6 @@ from headrace.wire.trace import partition_of
 
 COORDINATORS = "coordinators"
 _MS = 1000
-_INBOX_KEPT_MS = 3_600_000
 _REPLY_LEASE_MS = 2_000  # a coordinator holds an event for one round trip; after this its reader is taken for dead
 
 
@@ -60,7 +59,7 @@ class RedisReplies:
         delivered = 0
         for partition, positions in by_partition(matches, lambda match: match[0].partition).items():
             chosen = [matches[position] for position in positions]
-            call = calls.deliver_call(self._server.keys[partition], chosen, COORDINATORS, _INBOX_KEPT_MS)
+            call = calls.deliver_call(self._server.keys[partition], chosen, COORDINATORS)
             delivered += await self._server.run("deliver", call)
         return delivered
 

@@ -13,7 +13,6 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
-from redis.asyncio import Redis
 from redis.commands.core import AsyncCoreCommands
 from redis.event import EventDispatcher
 from redis.exceptions import (
@@ -77,11 +76,6 @@ class Routes:
                 self._topology.doubt()
                 await self._nodes.drop_idle(at)
                 raise
-            except AttributeError as error:
-                if error.obj is not None:
-                    raise
-                # another call has dropped all connections while this one was making its own
-                raise RedisConnectionError("dropped in its handshake") from error
             except ResponseError as error:
                 if is_away(error):
                     self._topology.doubt()
@@ -114,7 +108,7 @@ class Commands(AsyncCoreCommands):
 
         async def ask(at: Address, asking: bool) -> Any:  # noqa: ANN401, FBT001 - as `follow` calls it
             if asking:
-                return await _allowed(self._nodes.commands(at), command, options)
+                return await self._nodes.ask_allowed(at, *command, **options)
             return await self._nodes.ask(at, *command, **options)
 
         return await self._routes.follow(_key(command), ask)
@@ -134,16 +128,6 @@ def _key(command: tuple[Any, ...]) -> str:
         return ""
     key = command[_KEY_AT.get(command[0], 1)]
     return key.decode() if isinstance(key, bytes) else str(key)
-
-
-async def _allowed(client: Redis, command: tuple[Any, ...], options: dict[str, Any]) -> Any:  # noqa: ANN401 - a command's own answer
-    async with client.pipeline(transaction=False) as together:  # so that both go over one connection
-        together.execute_command("ASKING")  # pyright: ignore[reportUnknownMemberType]  # untyped in the client
-        together.execute_command(*command, **options)  # pyright: ignore[reportUnknownMemberType]
-        _, answer = await together.execute(raise_on_error=False)
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def is_away(error: ResponseError) -> bool:

@@ -17,7 +17,8 @@ from headrace.bus.redis.calls import end_call
 from headrace.bus.redis.connection import Connections
 from headrace.bus.redis.epochs import Epochs
 from headrace.bus.redis.keys import Keys
-from headrace.bus.redis.reads import Read, Word
+from headrace.bus.redis.lines import Word
+from headrace.bus.redis.reads import Read
 from headrace.bus.redis.routes import BROKEN
 from headrace.bus.redis.scripts import Scripts
 from headrace.ledger.values import Terminal

@@ -19,6 +19,7 @@ from headrace.wire.trace import partition_of
 
 WORKERS = "workers"
 CALL_OUTPUTS = 4096  # in one call over all its commits: some ten ms of the server's time
+KNOWN_INBOXES = 16  # their keys go with every commit; of more the coordinator tells
 _MS = 1000
 
 
@@ -34,6 +35,7 @@ class RedisWork:
         self._server = server
         self._spills = Spills(server, spill_over)
         self._listening = Listeners(server)
+        self._inboxes: dict[str, None] = {}
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
         turns = -(-len(self._server.keys) // limit)  # with a limit below the partitions each is looked at before a wait
@@ -155,13 +157,21 @@ class RedisWork:
     async def _send(self, keys: Keys, group: str, batch: list[Staged]) -> list[list[bytes]]:
         if any(_fails_untold(settled) for staged in batch for settled in staged.commit.settled):
             batch = [structs.replace(staged, commit=await self._with_holds(keys, staged.commit)) for staged in batch]
-        call = calls.commit_call(keys, group, batch, WORKERS, self._server.limits)
+        call = calls.commit_call(keys, group, batch, WORKERS, self._server.limits, self._inboxes)
         answers: list[list[bytes]] = await self._server.run("commit", call)
+        self._learn(answers.pop())
         for staged, words in zip(batch, answers, strict=True):
             for settled, spill, word in zip(staged.commit.settled, staged.spills, words, strict=True):
                 if spill is not None and word in (b"committed", b"duplicate"):
                     await self._spills.empty(keys, group, member_of(settled, spill))
         return answers
+
+    def _learn(self, inboxes: list[bytes]) -> None:
+        """Know inboxes from now on, so that commits tell them of the runs that they end; the oldest are forgotten."""
+        for inbox in inboxes:
+            self._inboxes[inbox.decode()] = None
+        while len(self._inboxes) > KNOWN_INBOXES:
+            del self._inboxes[next(iter(self._inboxes))]
 
     async def _promote(self, keys: Keys, group: str, members: list[bytes]) -> int:
         spilled = [member for member in members if isinstance(decode_due(member).what, Spill)]

@@ -10,8 +10,8 @@ from redis.exceptions import MovedError, WatchError
 
 from headrace.bus.redis.connection import Connections
 from headrace.bus.redis.entries import RawEntry
+from headrace.bus.redis.inspect.clients import Clients
 from headrace.bus.redis.inspect.names import Inventory, pattern
-from headrace.bus.redis.nodes import Nodes
 from headrace.bus.redis.url import Address, parse
 
 PAGE = 500  # of what a server gives at once: about a millisecond of its time
@@ -153,7 +153,7 @@ class Places:
         self.connections = Connections(url)
         self.namespace = namespace
         self.is_cluster = where.kind == "cluster"
-        self._nodes = Nodes(where)
+        self._clients = Clients(where)
 
     async def all(self) -> list[Place]:
         """Give every server that has keys."""
@@ -165,12 +165,12 @@ class Places:
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""
-        await self._nodes.aclose()
+        await self._clients.aclose()
         await self.connections.aclose()
 
     def _place(self, at: Address) -> Place:
         name = str(at) if at.host else self.connections.address
-        return Place(name, self._nodes.commands(at), self._nodes.blocking(at))
+        return Place(name, self._clients.commands(at), self._clients.watches(at))
 
 
 def _tag(key: str) -> str:

@@ -1,8 +1,10 @@
 -- commit: ends hops; each is atomic on its own, and they are applied in order.
--- KEYS   as `env`; then 7 the group's stream  8 its dead letters; then the keys that ARGV names by their numbers
--- ARGV   as `env`; then consumer group, blob of the terminal of a run in which all waits, number of commits; a commit: entry id,
+-- KEYS   as `env`; then 7 the group's stream  8 its dead letters  9 replied; then the keys that ARGV names by their numbers
+-- ARGV   as `env`; then consumer group, blob of the terminal of a run in which all waits, ms that an idle inbox is kept, number of
+--        inboxes, name and number of the key of each, number of commits; a commit: entry id,
 --        number of its spills, number of the key of each, lane, has state, state, its ttl in ms (0: none), limit, number settled, each as `settle` reads it, number of the rest, ticket and frame of each
--- GIVES  a list a commit: a word a settled item; a commit whose spill has expired is fenced, and its entry is handed out again
+-- GIVES  a list a commit: a word a settled item; a commit whose spill has expired is fenced, and its entry is handed out again;
+--        then a list of inboxes that were not named and have waiters
 -- @include env
 -- @include key
 -- @include lane
@@ -10,6 +12,12 @@
 -- @include settle
 local consumers = arg()
 env.starved = arg()
+local keep_ms = arg()
+env.inboxes, env.unknown, env.replied, env.replied_runs = {}, {}, {}, 0
+for _ = 1, arg() do
+  local name = arg()
+  env.inboxes[name] = key()
+end
 
 local function close_lane(own, has_state, state, ttl_ms, limit, rest)
   if has_state then redis.call('HSET', own.key, 'state', state, 'ttl_ms', ttl_ms) end
@@ -44,4 +52,9 @@ for number = 1, arg() do
   if own and is_here then close_lane(own, has_state, state, ttl_ms, limit, rest) end
   gives[number] = answers
 end
+for inbox in pairs(env.replied) do redis.call('PEXPIRE', inbox, keep_ms) end
+if env.replied_runs > 0 then redis.call('INCRBY', KEYS[9], env.replied_runs) end
+local unknown = {}
+for name in pairs(env.unknown) do unknown[#unknown + 1] = name end
+gives[#gives + 1] = unknown
 return gives

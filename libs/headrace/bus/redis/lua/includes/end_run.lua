@@ -1,12 +1,13 @@
--- end_run(run, state, blob): the run's terminal: stored, and told to the replies stream and to whoever follows the run. Unless the
--- run has completed, what is under way is abandoned, and listeners are told.
+-- end_run(run, state, blob): the run's terminal: stored, and told to who waits, or to the replies stream, and to whoever follows the
+-- run. Unless the run has completed, what is under way is abandoned, and listeners are told.
 -- @include chronicle
 -- @include let_go
+-- @include reply
 local function end_run(run, state, blob)
   local env = run.env
   run.state = state
   redis.call('HSET', run.key, 'state', state, 'terminal', blob)
-  redis.call('XADD', env.replies, '*', 'trace', run.trace, 'state', state, 'terminal', blob)
+  reply(env, run.trace, state, blob)
   if run.counted then redis.call('HINCRBY', env.admitted, 'ended:' .. run.counted, 1) end
   if run.events then chronicle(run, 'state', state, 'terminal', blob) end
   if run.has_deadline then redis.call('ZREM', env.deadlines, run.trace) end
