@@ -5,7 +5,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check format test docker-test soak bench lock clean
+.PHONY: help setup demo check format test docker-test soak bench lock locks audit clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,8 @@ help:
 	@echo "make check        format, lint, import contracts, types"
 	@echo "make format       put the code into its format"
 	@echo "make lock         renew requirements.lock: the newest versions that pyproject.toml allows"
+	@echo "make locks        the images' hashed locks anew, from requirements.lock, which stays as it is"
+	@echo "make audit        each image's bill of materials in dist/sbom, and what is known against its libraries"
 	@echo "make clean        delete what the other targets made"
 
 setup: $(READY)
@@ -62,10 +64,30 @@ $(BENCH)/.ready: $(READY) pyproject.toml
 	$(BENCH)/older/bin/python -m pip install --quiet --group bench-older
 	touch $@
 
-# Constraints for pip, in .ci/venv and in the images: what is tested is what is shipped.
+# Constraints for pip, in .ci/venv and in the images' locks: what is tested is what is shipped.
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cli]' --group dev
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+	$(MAKE) locks
+
+# What an image installs: the same versions, with the hashes of their files, for every platform.
+locks: $(READY)
+	@for service in gateway reply worker; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --extra $$service --constraint requirements.lock --output-file deploy/locks/$$service.txt pyproject.toml || exit 1; \
+	done
+
+# An environment of its own: nothing of it runs with the project. Ends with 3 where the advisories cannot be had.
+AUDIT := build/audit
+
+audit: $(AUDIT)/.ready
+	@$(AUDIT)/bin/python deploy/audit.py deploy/locks/*.txt
+
+$(AUDIT)/.ready: $(READY) pyproject.toml
+	$(BIN)/python -m venv --clear $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(AUDIT)/bin/python -m pip install --quiet --group audit
+	touch $@
 
 clean:
 	rm -rf .venv benchmarks/.venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

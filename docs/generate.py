@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from headrace.bus.redis import keys
+from headrace.bus.redis.acl import users
 from headrace.bus.redis.nodes import BLOCKING_CONNECTIONS, COMMAND_CONNECTIONS
 from headrace.errors import FailureKind, FailureSource
 from headrace.graph.declaration import NodeOptions
@@ -31,6 +32,7 @@ from headrace.ledger.tables import RUN_MOVES, TAKES_OUTPUTS
 from headrace.settings.bus import BusSettings
 from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import Settings, flag, variable
+from headrace_cli.k8s.command import k8s
 from headrace_cli.main import app
 from headrace_gateway import problem
 from headrace_supervisor.settings import SupervisorSettings
@@ -115,6 +117,11 @@ def _commands() -> str:
     group = typer.main.get_command(app)
     found: Mapping[str, Any] = getattr(group, "commands")  # noqa: B009 - typed too narrowly by the library
     return "\n\n".join(_command(name, found[name]) for name in _OWN_COMMANDS)
+
+
+def _manifests() -> str:
+    group: Any = typer.main.get_command(k8s)
+    return "\n\n".join(_command(f"k8s {name}", command) for name, command in group.commands.items())
 
 
 def _command(name: str, command: Any) -> str:  # noqa: ANN401 - click's, or the copy of it that Typer brings
@@ -202,6 +209,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
         else "It has no settings of its own."
     ),
     "commands": _commands,
+    "manifests": _manifests,
+    "users": lambda: _docstring_table(users),
     "keys": _keys,
     "run states": _run_states,
     "node options": lambda: _attributes(NodeOptions),

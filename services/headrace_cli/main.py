@@ -13,6 +13,7 @@ from headrace_cli import services
 from headrace_cli.dev import dev
 from headrace_cli.dlq import dlq
 from headrace_cli.doctor import doctor
+from headrace_cli.k8s.command import k8s
 from headrace_cli.key import key
 from headrace_cli.plan import plan
 from headrace_cli.run import run
@@ -36,6 +37,7 @@ app.command()(key)
 for operate in (doctor, runs, trace, cancel, signal):
     app.command()(operate)
 app.add_typer(dlq)
+app.add_typer(k8s)
 for service in (services.worker, services.reply, services.gateway):
     app.command(context_settings=services.PASS_THROUGH)(service)
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, coordinating
+from headrace.runtime.heartbeat import heartbeats
+from headrace.runtime.life import Life
 from headrace.runtime.reachable import until_reachable
 from headrace.runtime.reports import Beat, Reports
 from headrace.runtime.signals import stop_signals
@@ -37,9 +40,16 @@ async def serve(settings: ReplySettings) -> None:
                 if not await until_reachable(bus, stopping):
                     return
                 async with coordinating(bus) as coordinator:
-                    _log.info("reply_started")
-                    reports.ready(lambda: Beat(done=coordinator.counts["delivered"]))
-                    await stopping.wait()
+                    life = Life(coordinator)
+                    async with beside(bus, *heartbeats(settings.heartbeat_file, life)):
+                        _log.info("reply_started")
+                        reports.ready(lambda: beat_of(coordinator, life))
+                        await stopping.wait()
                 _log.info("reply_stopped", **coordinator.counts)
     finally:
         await bus.aclose()
+
+
+def beat_of(coordinator: ReplyCoordinator, life: Life) -> Beat | None:
+    """Give what a reply service says of itself, which is nothing where its reader is dead."""
+    return Beat(done=coordinator.counts["delivered"]) if life.is_alive() else None

@@ -9,6 +9,7 @@ from headrace.graph.mistakes import suggest
 from headrace.graph.plan import ExecutionPlan
 from headrace.runtime.compose import beside, consuming
 from headrace.runtime.consumer import Consumer, ConsumerOptions
+from headrace.runtime.heartbeat import heartbeats
 from headrace.runtime.life import Life
 from headrace.runtime.load import load_plan
 from headrace.runtime.reachable import until_reachable
@@ -17,7 +18,6 @@ from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import framing, open_bus
 from headrace.settings.main import run_service
 from headrace.settings.services import WorkerSettings
-from headrace_worker.heartbeat import Heartbeat
 
 _log = structlog.get_logger("headrace.worker")
 
@@ -54,7 +54,7 @@ async def serve(settings: WorkerSettings) -> None:
                     return
                 async with consuming(plan, bus, frames, (settings.group,), options=options) as (consumer,):
                     life = Life(consumer)
-                    async with beside(bus, *_heartbeats(settings, life)):
+                    async with beside(bus, *heartbeats(settings.heartbeat_file, life)):
                         _log.info("worker_started", **about, is_signed=settings.signing_keys is not None)
                         reports.ready(lambda: beat_of(consumer, life))
                         await stopping.wait()
@@ -66,10 +66,6 @@ async def serve(settings: WorkerSettings) -> None:
 def beat_of(consumer: Consumer, life: Life) -> Beat | None:
     """Give what a worker says of itself, which is nothing where its reader is dead."""
     return Beat(consumer.in_flight, consumer.counts["committed"]) if life.is_alive() else None
-
-
-def _heartbeats(settings: WorkerSettings, life: Life) -> list[Heartbeat]:
-    return [Heartbeat(settings.heartbeat_file, life)] if settings.heartbeat_file else []
 
 
 def _require_group(plan: ExecutionPlan, group: str) -> None:

@@ -1,7 +1,7 @@
 """The deployed services: they come up, decide, answer what waited for the reply service, and stop in order."""
 
+import json
 import os
-import shutil
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from tests.support.docker import compose, docker
 from tests.support.redis_server import free_port
 
 from headrace.testing.wait import wait_until_sync
@@ -20,6 +21,9 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 WAITING = 5
+SCALED = "worker-intake"
+BUSY = 90
+CALLERS = 12
 START_TIMEOUT_S = 60
 ANSWER_TIMEOUT_S = 60.0
 WEB_STACK = "import importlib.util as u; print([name for name in ('fastapi', 'uvicorn') if u.find_spec(name)])"
@@ -74,7 +78,7 @@ def deployment() -> Iterator[Deployment]:
     port = free_port()
     project = f"headrace-test-{uuid4().hex[:8]}"
     deployed = Deployment(
-        command=(*_compose(), "--project-name", project, "--file", str(ROOT / "deploy" / "compose.yaml")),
+        command=(*compose(), "--project-name", project, "--file", str(ROOT / "deploy" / "compose.yaml")),
         environment={
             **os.environ,
             "HEADRACE_PORT": str(port),
@@ -132,20 +136,47 @@ def test_a_service_stops_in_order_when_it_is_told_to(deployment: Deployment) -> 
     wait_until_sync(deployment.is_ready, timeout_s=START_TIMEOUT_S, description="the gateway is ready again")
 
 
+def test_replicas_share_the_work_and_one_that_is_taken_away_while_busy_loses_nothing(
+    deployment: Deployment,
+) -> None:
+    deployment.run("up", "--detach", "--no-recreate", "--scale", f"{SCALED}=2")
+    first, second = deployment.run("ps", "--quiet", SCALED).split()
+    wait_until_sync(lambda: _consumes(first) and _consumes(second), timeout_s=60, description="both consume")
+    numbers = range(1_000, 1_000 + BUSY)
+    with ThreadPoolExecutor(CALLERS) as callers:
+        asked = [callers.submit(deployment.attempt, number, "$10.00") for number in numbers]
+        wait_until_sync(lambda: sum(map(Future.done, asked)) > BUSY / 3, timeout_s=60, description="it is busy")
+        docker("stop", second)  # as scaling down does, but its log is kept
+        answers = [each.result(timeout=ANSWER_TIMEOUT_S) for each in asked]
+    assert [answer["accepted"] for answer in answers] == [True] * BUSY
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", second) == "0"
+    docker("stop", first)
+    committed = [_committed(first), _committed(second)]
+    assert min(committed) > 0, "both have taken part"
+    assert sum(committed) >= BUSY
+    deployment.run("up", "--detach", "--no-recreate", "--scale", f"{SCALED}=1")
+
+
 @pytest.mark.parametrize("service", ["reply", "worker-intake"])
 def test_an_image_holds_no_web_stack_where_its_service_needs_none(deployment: Deployment, service: str) -> None:
     alone = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", service, "-c", WEB_STACK)
     assert deployment.run(*alone).strip() == "[]"
 
 
+def _consumes(container: str) -> bool:
+    return "worker_started" in _log(container)
+
+
+def _committed(container: str) -> int:
+    """Give how many hops a worker has committed in all its lives, as it says itself when it stops."""
+    stopped = [json.loads(line) for line in _log(container).splitlines() if '"worker_stopped"' in line]
+    return sum(each.get("committed", 0) for each in stopped)
+
+
+def _log(container: str) -> str:
+    done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
 def _exit_code(container: str) -> str:
-    inspect = ["docker", "inspect", "--format", "{{.State.ExitCode}}", container]
-    return subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _compose() -> tuple[str, ...]:
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0:
-        return ("docker", "compose")
-    if shutil.which("docker-compose"):
-        return ("docker-compose",)
-    pytest.fail("these tests need docker compose or docker-compose; `make test` runs all the others")
+    return docker("inspect", "--format", "{{.State.ExitCode}}", container)

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -174,6 +175,7 @@ def _environment(directory: Path, port: int) -> dict[str, str]:
 def _make_venv(commands: Path) -> None:
     commands.mkdir(parents=True)
     python = shlex.quote(sys.executable)
+    (commands / "kubectl").symlink_to(Path(sysconfig.get_path("scripts"), "kubectl"))
     for name, line in (("headrace", f'exec {python} -m headrace_cli "$@"'), ("python", f'exec {python} "$@"')):
         (commands / name).write_text(f"#!/bin/sh\n{line}\n")
         (commands / name).chmod(0o755)

@@ -1,6 +1,5 @@
 """The README's deploy path, with real images: up, ask, scale, stop and start the reply service, down."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +7,7 @@ from uuid import uuid4
 import pytest
 from tests.readme.blocks import ROOT, blocks_of
 from tests.readme.session import Session
+from tests.support.docker import compose as compose_command
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -18,7 +18,7 @@ IMAGES_TIMEOUT_S = 600.0
 
 
 def test_the_deploy_path_of_the_readme_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compose = _compose()
+    compose = " ".join(compose_command())
     monkeypatch.setenv("COMPOSE_PROJECT_NAME", f"headrace-readme-{uuid4().hex[:8]}")
     reader = Session(tmp_path, also={COMPOSE: compose}, in_checkout=True, timeout_s=IMAGES_TIMEOUT_S)
     blocks = [block for block in blocks_of(ROOT / "README.md") if block.section == SECTION]
@@ -28,11 +28,3 @@ def test_the_deploy_path_of_the_readme_works(tmp_path: Path, monkeypatch: pytest
             reader.run(block)
     finally:
         subprocess.run([*compose.split(), *DOWN], capture_output=True, check=False)
-
-
-def _compose() -> str:
-    if subprocess.run([*COMPOSE.split(), "version"], capture_output=True, check=False).returncode == 0:
-        return COMPOSE
-    if shutil.which("docker-compose"):
-        return "docker-compose"
-    pytest.fail("this test needs docker compose or docker-compose; `make test` runs all the others")

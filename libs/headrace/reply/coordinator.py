@@ -28,13 +28,17 @@ class ReplyCoordinator:
     Attributes:
         counts: `delivered`, `without_waiter`, `dealt_elsewhere`.
         read_s: Loop time of the last completed read.
+        turn_s: Loop time of the last turn of the reader, whose read may have failed.
     """
+
+    is_full = False  # it holds nothing back
 
     def __init__(self, bus: Replies, name: str) -> None:
         self._bus = bus
         self._name = name
         self.counts: Counter[str] = Counter()
         self.read_s = 0.0
+        self.turn_s = 0.0
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -46,6 +50,7 @@ class ReplyCoordinator:
         self.read_s = asyncio.get_running_loop().time()
         events: list[TerminalEvent] = []
         while not self._stopping.is_set():
+            self.turn_s = asyncio.get_running_loop().time()
             try:
                 events = events or await self._read()
                 await self._match(events)

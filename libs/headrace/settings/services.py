@@ -50,7 +50,15 @@ class ServiceSettings(BusSettings, LogSettings):
     )
 
 
-class WorkerSettings(ServiceSettings, PlacementSettings):
+class HeartbeatSettings(Settings):
+    """Settings of services that serve nothing over a network, by which a probe sees that they work."""
+
+    heartbeat_file: Path | None = Field(
+        None, description="A file touched every second while the service works; it is dead when that is a minute old."
+    )
+
+
+class WorkerSettings(ServiceSettings, PlacementSettings, HeartbeatSettings):
     """Run a worker: it consumes one group of a pipe, until SIGTERM."""
 
     app: str = Field(description="The pipe, as module:attribute.")
@@ -58,12 +66,9 @@ class WorkerSettings(ServiceSettings, PlacementSettings):
     slots: int = Field(256, ge=1, description="The most deliveries under way at a time.")
     lease_s: float = Field(15.0, gt=0, description="Seconds of silence after which others take a delivery over.")
     max_deliveries: int = Field(5, ge=1, description="Times an entry is handed out before it is given up as poison.")
-    heartbeat_file: Path | None = Field(
-        None, description="A file touched every second while the worker works; it is dead when that is a minute old."
-    )
 
 
-class ReplySettings(ServiceSettings):
+class ReplySettings(ServiceSettings, HeartbeatSettings):
     """Run the reply service: it matches the ends of runs to those who wait for them, until SIGTERM."""
 
 

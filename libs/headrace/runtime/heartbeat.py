@@ -1,8 +1,8 @@
-"""A file that is touched while a worker works, for a probe that looks how old it is.
+"""A file that is touched while a consumer works, for a probe that looks how old it is.
 
-The worker serves nothing over a network, so an orchestrator asks by a command:
+A worker and a reply service serve nothing over a network, so an orchestrator asks by a command:
 
-    find /run/worker/heartbeat -mmin -1 | grep -q .
+    find /run/headrace/heartbeat -mmin -1 | grep -q .
 
 The file gets old when the event loop is blocked or the reader has died: where starting the worker again would help. It
 does not while all slots are taken by long hops, nor while the bus is away.
@@ -42,3 +42,8 @@ class Heartbeat:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def heartbeats(file: Path | None, life: Life) -> tuple[Heartbeat, ...]:
+    """Give the heartbeat of a service that is to have one."""
+    return (Heartbeat(file, life),) if file else ()

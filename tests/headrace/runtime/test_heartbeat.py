@@ -7,9 +7,9 @@ from pathlib import Path
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.runtime.compose import beside
+from headrace.runtime.heartbeat import Heartbeat
 from headrace.runtime.life import Life
 from headrace.testing.wait import wait_until
-from headrace_worker.heartbeat import Heartbeat
 
 OLD_S = 1_000_000
 
