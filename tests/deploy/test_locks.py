@@ -25,7 +25,9 @@ def versions_tested() -> dict[str, str]:
 def locked(service: str) -> dict[str, tuple[str, str]]:
     """Give a lock's libraries: the version of each, and where it is needed."""
     text = (ROOT / "deploy" / "locks" / f"{service}.txt").read_text()
-    found = {canonicalize_name(name): (version, marker) for name, version, marker, _ in PINNED.findall(text)}
+    found: dict[str, tuple[str, str]] = {
+        canonicalize_name(name): (version, marker) for name, version, marker, _ in PINNED.findall(text)
+    }
     assert len(found) == text.count("=="), "every line is pinned and has hashes"
     return found
 

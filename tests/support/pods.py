@@ -54,6 +54,10 @@ class Pods:
         docker(*arguments)
         return called
 
+    def environment(self, name: str) -> dict[str, str]:
+        """Give the environment of a pod's container."""
+        return dict(self._environment(self._pods[name]["containers"][0]))
+
     def command(self, name: str, probe: str) -> list[str]:
         """Give the command of a pod's probe."""
         command: list[str] = self._pods[name]["containers"][0][probe]["exec"]["command"]

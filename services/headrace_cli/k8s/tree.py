@@ -24,6 +24,7 @@ from headrace_cli.k8s.services import gateway, reply
 from headrace_cli.k8s.workers import consumer
 
 KUSTOMIZATION = "kustomization.yaml"
+KEYS_DIRECTORY = "/etc/headrace-keys"  # has `api-keys.toml`, which says whose requests the gateway takes
 CA_DIRECTORY = "/etc/headrace-redis"  # has `ca.crt`, where nobody well known has signed Redis's certificate
 _HEAD = "# Rendered by `headrace k8s render`; to change it, render again, or write an overlay of your own.\n"
 _WIDTH = 120
@@ -136,17 +137,12 @@ def _development(made: Deployment) -> dict[str, str]:
 
 
 def _production(made: Deployment) -> dict[str, str]:
-    trust: list[Object] = [
-        {
-            "op": "add",
-            "path": "/spec/template/spec/volumes/-",
-            "value": {"name": "redis-ca", "configMap": {"name": "redis-ca", "optional": True}},
-        },
-        {
-            "op": "add",
-            "path": "/spec/template/spec/containers/0/volumeMounts/-",
-            "value": {"name": "redis-ca", "mountPath": CA_DIRECTORY, "readOnly": True},
-        },
+    trust = _mounted("redis-ca", CA_DIRECTORY, configMap={"name": "redis-ca", "optional": True})
+    keys = _mounted("api-keys", KEYS_DIRECTORY, secret={"secretName": "api-keys"})
+    key_file = {"name": "HEADRACE_API_KEYS_FILE", "value": f"{KEYS_DIRECTORY}/api-keys.toml"}
+    patches = [
+        {"target": {"kind": "Deployment"}, "path": "redis-ca.yaml"},
+        {"target": {"kind": "Deployment", "name": "gateway"}, "path": "api-keys.yaml"},
     ]
     return {
         KUSTOMIZATION: _kustomization(
@@ -154,12 +150,26 @@ def _production(made: Deployment) -> dict[str, str]:
             namespace=made.name,
             resources=["namespace.yaml", "../../base", "network.yaml"],
             components=["../../components/keda"],
-            patches=[{"target": {"kind": "Deployment"}, "path": "redis-ca.yaml"}],
+            patches=patches,
+            # no service starts with a setting that is for development only
+            configMapGenerator=[{"name": "settings", "behavior": "merge", "literals": ["HEADRACE_PROFILE=production"]}],
         ),
         "namespace.yaml": _file(_namespace(made)),
         "network.yaml": _file(*to_redis_outside(made)),
         "redis-ca.yaml": _file(trust),
+        "api-keys.yaml": _file([*keys, _added("/spec/template/spec/containers/0/env/-", key_file)]),
     }
+
+
+def _mounted(name: str, path: str, **source: object) -> list[Object]:
+    return [
+        _added("/spec/template/spec/volumes/-", {"name": name, **source}),
+        _added("/spec/template/spec/containers/0/volumeMounts/-", {"name": name, "mountPath": path, "readOnly": True}),
+    ]
+
+
+def _added(path: str, value: Object) -> Object:
+    return {"op": "add", "path": path, "value": value}
 
 
 def _kustomization(kind: str, **content: object) -> str:

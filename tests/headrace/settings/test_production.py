@@ -53,7 +53,6 @@ def test_a_bus_of_this_machine_or_with_tls_and_a_password_is_taken(url: str) -> 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"signing_keys": None}, "setting 'signing_keys' is missing: in production envelopes are signed"),
         ({"bus_url": "memory://"}, "setting 'bus_url' is memory://, which is for one process"),
         ({"bus_url": "redis://:pw@redis.example/0"}, "on another host without TLS: give rediss://"),
         ({"bus_url": "redis+sentinel://:pw@127.0.0.1:1,b:2/m/0"}, "on another host without TLS: give rediss://"),
@@ -68,6 +67,7 @@ def test_what_is_insecure_is_refused_for_every_service(changes: dict[str, Any], 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
+        ({"signing_keys": None}, "setting 'signing_keys' is missing: in production envelopes are signed"),
         ({"api_keys_file": None}, "setting 'api_keys_file' is missing, as is 'jwks'"),
         ({"jwks": "http://issuer.example/jwks"}, "setting 'jwks' is fetched without TLS"),
         ({"max_runs": 0}, "setting 'max_runs' is 0: in production intake is bounded"),
@@ -77,6 +77,10 @@ def test_what_is_insecure_is_refused_for_the_gateway(changes: dict[str, Any], wh
     require_secure(gateway())
     require_secure(gateway(api_keys_file=None, jwks="https://issuer.example/jwks"))
     assert why in refusal(gateway(**changes))
+
+
+def test_the_reply_service_needs_no_keys_as_it_opens_no_envelope() -> None:
+    require_secure(reply(signing_keys=None))
 
 
 def test_all_mistakes_are_told_at_once_and_no_secret_with_them() -> None:

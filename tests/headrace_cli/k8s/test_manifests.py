@@ -177,6 +177,17 @@ def test_production_trusts_who_signed_the_certificate_of_redis(production: list[
         assert {"name": "redis-ca", "configMap": {"name": "redis-ca", "optional": True}} in pod["volumes"]
 
 
+def test_production_refuses_settings_for_development_and_callers_without_a_key(production: list[Object]) -> None:
+    settings = [each["data"] for each in of_kind(production, "ConfigMap") if "HEADRACE_APP" in each["data"]]
+    assert [each["HEADRACE_PROFILE"] for each in settings] == ["production"]
+    pod = pods(production)["gateway"]
+    (container,) = pod["containers"]
+    file = next(each["value"] for each in container["env"] if each["name"] == "HEADRACE_API_KEYS_FILE")
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert Path(file).parent == Path(mounts["api-keys"])
+    assert {"name": "api-keys", "secret": {"secretName": "api-keys"}} in pod["volumes"]
+
+
 def test_namespaces_take_nothing_but_restricted_pods(development: list[Object], production: list[Object]) -> None:
     for objects in (development, production):
         (namespace,) = of_kind(objects, "Namespace")

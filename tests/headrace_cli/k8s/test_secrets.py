@@ -1,12 +1,15 @@
 """`headrace k8s secrets`: what the manifests refer to is made, and the server is told hashes only."""
 
+import os
 import re
 from hashlib import sha256
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from tests.headrace_cli.k8s.rendered import ROOT, kustomized, pods
+from tests.support.pods import Pods
 
 from headrace_cli.main import main
 
@@ -61,6 +64,28 @@ def test_an_address_with_credentials_is_refused(capfd: pytest.CaptureFixture[str
 
 def test_an_older_server_is_given_rules_that_it_knows(capfd: pytest.CaptureFixture[str]) -> None:
     assert "(" not in made(capfd, "--redis-6")["redis-acl"]["users.acl"]
+
+
+@pytest.mark.slow
+def test_every_service_takes_its_settings_of_production(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["k8s", "secrets", "examples.fund_load:pipe", "--redis", REDIS]) == 0
+    objects = [*kustomized(ROOT / "k8s" / "fund_load" / "overlays" / "production")]
+    pods = Pods([*objects, *yaml.safe_load_all(capfd.readouterr().out)], "none", tmp_path)
+    (tmp_path / "api-keys.toml").write_text(f'[shop]\nsha256 = ["{"0" * 64}"]\nscopes = ["run:fund_load"]\n')
+    files = {"HEADRACE_PLACEMENT": ROOT / "k8s" / "fund_load" / "base" / "placement.toml"}
+    files["HEADRACE_API_KEYS_FILE"] = tmp_path / "api-keys.toml"
+    for name in pods.names:
+        with monkeypatch.context() as environment:
+            for variable, value in pods.environment(name).items():
+                environment.setenv(variable, str(files.get(variable, value)))
+            assert environment_is_of_production()
+            assert main([name.partition("-")[0], "--check"]) == 0, capfd.readouterr().err
+
+
+def environment_is_of_production() -> bool:
+    return os.environ["HEADRACE_PROFILE"] == "production"
 
 
 def _referring(overlay: str) -> object:
