@@ -28,7 +28,7 @@ from headrace_gateway.client_rate import ClientRate
 from headrace_gateway.health import health_router
 from headrace_gateway.limits import Limits
 from headrace_gateway.metrics import metrics_router
-from headrace_gateway.openapi import components_of
+from headrace_gateway.openapi import SCHEMES, components_of, secured
 from headrace_gateway.pipes import pipes_router
 from headrace_gateway.problem import TRACE_HEADER, ProblemError, problem, problem_of
 from headrace_gateway.runs import runs_router
@@ -89,7 +89,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     app.state.waiters = waiters
     app.state.followers = followers
     _answer_errors(app)
-    _describe(app, plans)
+    _describe(app, plans, access.schemes if access else ())
     return app
 
 
@@ -125,13 +125,16 @@ def _answer_errors(app: FastAPI) -> None:
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "the gateway failed; its log says more")
 
 
-def _describe(app: FastAPI, plans: Sequence[ExecutionPlan]) -> None:
+def _describe(app: FastAPI, plans: Sequence[ExecutionPlan], schemes: Sequence[str]) -> None:
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
         if not made:
             made.update(get_openapi(title=app.title, version=app.version, routes=app.routes))
-            made.setdefault("components", {}).setdefault("schemas", {}).update(components_of(plans))
+            made["components"] = {"schemas": components_of(plans)}
+            if schemes:
+                made["components"]["securitySchemes"] = {scheme: SCHEMES[scheme] for scheme in schemes}
+            secured(made["paths"], schemes)
         return made
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way of extending it

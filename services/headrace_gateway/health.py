@@ -2,23 +2,27 @@
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from headrace.errors import BusError
 from headrace.runtime.reachable import probe
+from headrace_gateway.openapi import PROBLEM
 from headrace_gateway.problem import problem
 from headrace_gateway.served import Served
 
 _DEAD_S = 60.0  # a reader's turn takes a second, and 15 s where the bus hangs
 _PROBE_S = 2.0
+_DESCRIBED: dict[str, Any] = {"response_model": None, "response_class": PlainTextResponse, "responses": {503: PROBLEM}}
 
 
 def health_router(served: Served) -> APIRouter:
     """Make the routes of health."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/livez", operation_id="livez", summary="Is the process alive?", response_model=None)
+    @router.get("/livez", operation_id="livez", summary="Is the process alive?", **_DESCRIBED)
     async def livez() -> Response:
         """Fail only where a restart would help: a bus that is away is none of this process's faults."""
         turn_s = served.waiters.turn_s
@@ -27,9 +31,9 @@ def health_router(served: Served) -> APIRouter:
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, "reader_dead", f"no turn of the inbox's reader for {idle_s:.0f} s"
             )
-        return Response("ok\n", media_type="text/plain")
+        return PlainTextResponse("ok\n")
 
-    @router.get("/readyz", operation_id="readyz", summary="Can it serve requests?", response_model=None)
+    @router.get("/readyz", operation_id="readyz", summary="Can it serve requests?", **_DESCRIBED)
     async def readyz() -> Response:
         """Fail while the bus is away."""
         try:
@@ -37,6 +41,6 @@ def health_router(served: Served) -> APIRouter:
                 await probe(served.bus)
         except (BusError, TimeoutError):
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "bus_unavailable", "the bus does not answer")
-        return Response("ok\n", media_type="text/plain")
+        return PlainTextResponse("ok\n")
 
     return router

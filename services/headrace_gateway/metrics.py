@@ -19,6 +19,10 @@ from prometheus_client.registry import Collector
 from headrace_gateway.served import Served
 
 
+class _Exposition(Response):
+    media_type = CONTENT_TYPE_LATEST
+
+
 class _Counts(Collector):
     """Reads the counts when they are asked for, so that they cost nothing where they are made."""
 
@@ -49,8 +53,8 @@ def metrics_router(served: Served) -> APIRouter:
     registry = CollectorRegistry()
     registry.register(_Counts(served))
 
-    @router.get("/metrics", operation_id="metrics", summary="What is counted here?", response_model=None)
-    async def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    @router.get("/metrics", operation_id="metrics", summary="What is counted here?", response_class=_Exposition)
+    async def metrics() -> _Exposition:
+        return _Exposition(generate_latest(registry))
 
     return router

@@ -23,7 +23,8 @@ from headrace_gateway.body import message_in, read_body
 from headrace_gateway.caller import Action, Caller
 from headrace_gateway.openapi import operation_of
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
-from headrace_gateway.runs import RunBody, run_path
+from headrace_gateway.run_body import RunBody
+from headrace_gateway.runs import run_path
 from headrace_gateway.served import Served
 
 _JSON = "application/json"

@@ -42,6 +42,7 @@ from headrace.errors import (
     UnknownSignalError,
     WaitTimeoutError,
 )
+from headrace.wire.trace import is_trace_id
 
 TRACE_HEADER = "X-Trace-Id"
 _MEDIA_TYPE = "application/problem+json"
@@ -140,7 +141,7 @@ def problem(
 def problem_of(error: HeadraceError) -> Response:
     """Make the answer to an error of the library."""
     failure = error.failure if isinstance(error, RunError) else None
-    trace_id = error.trace_id if isinstance(error, _OF_A_RUN) else ""
+    trace_id = error.trace_id if isinstance(error, _OF_A_RUN) and is_trace_id(error.trace_id) else ""
     return problem(_status(error), error.code, _detail(error), trace_id=trace_id, failure=failure)
 
 

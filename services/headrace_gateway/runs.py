@@ -6,42 +6,25 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from msgspec import Struct
 
-from headrace.errors import Failure, RunError, WaitTimeoutError
+from headrace.errors import RunError, WaitTimeoutError
 from headrace.ledger.values import RunState, RunView
 from headrace_gateway.caller import Action
-from headrace_gateway.openapi import PROBLEM, RUN
+from headrace_gateway.openapi import PROBLEM, RUN, TraceId
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
+from headrace_gateway.run_body import RunBody
 from headrace_gateway.served import Served
 
 _PREFIX = "/v1/runs"
 _NO_RESULT = msgspec.Raw(b"null")
 
 
-class RunBody(Struct, frozen=True, omit_defaults=True):
-    """A run as callers see it.
-
-    Attributes:
-        created_ms: Unix time in milliseconds; left out where it is not known here.
-        result: As the pipe's path would have answered it; null where the run completed without one.
-    """
-
-    trace_id: str
-    pipe: str
-    plan: str
-    state: str
-    created_ms: int = 0
-    result: msgspec.Raw | None = None
-    failure: Failure | None = None
-
-
 _encode = msgspec.json.Encoder().encode
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {200: RUN, 404: PROBLEM}
+_RESPONSES: dict[int | str, dict[str, Any]] = {200: RUN, **dict.fromkeys((400, 401, 404, 429, 503), PROBLEM)}
 _CANCEL_RESPONSES: dict[int | str, dict[str, Any]] = {
     204: {"description": "It is cancelled: no further node of it starts."},
-    **dict.fromkeys((404, 409, 503), PROBLEM),
+    **dict.fromkeys((401, 403, 404, 409, 429, 503), PROBLEM),
 }
 
 
@@ -79,7 +62,7 @@ def runs_router(served: Served) -> APIRouter:
         responses=_CANCEL_RESPONSES,
         response_model=None,
     )
-    async def cancel_run(request: Request, trace_id: str) -> Response:
+    async def cancel_run(request: Request, trace_id: TraceId) -> Response:
         caller = await served.caller(request)
         view = await served.view(trace_id, caller, Action.CANCEL)
         if view.terminal is not None or not await served.clients[view.pipe].cancel(trace_id):

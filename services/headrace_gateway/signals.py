@@ -10,7 +10,7 @@ from headrace.ledger.values import RunView
 from headrace.runtime.sent_signals import signal_codecs
 from headrace_gateway.body import message_in, read_body
 from headrace_gateway.caller import Action
-from headrace_gateway.openapi import signal_operation_of
+from headrace_gateway.openapi import TraceId, signal_operation_of
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.runs import run_ended
 from headrace_gateway.served import Served
@@ -29,6 +29,7 @@ def signals_router(served: Served) -> APIRouter:
             _endpoint(served, name),
             methods=["POST"],
             response_model=None,
+            response_class=Response,
             status_code=HTTPStatus.ACCEPTED,
             **signal_operation_of(name, waiting),
         )
@@ -41,8 +42,8 @@ def signals_router(served: Served) -> APIRouter:
     return router
 
 
-def _endpoint(served: Served, name: str) -> Callable[[str, Request], Awaitable[Response]]:
-    async def signal_run(trace_id: str, request: Request) -> Response:
+def _endpoint(served: Served, name: str) -> Callable[[TraceId, Request], Awaitable[Response]]:
+    async def signal_run(trace_id: TraceId, request: Request) -> Response:
         caller = await served.caller(request)
         view = await served.view(trace_id, caller, Action.SIGNAL)
         client = served.clients[view.pipe]

@@ -12,7 +12,8 @@ def assert_no_leaks(url: str, namespace: str, *, allow: Collection[str] = ()) ->
     """Fail where the namespace holds a key that nothing will ever remove.
 
     A key with an expiry is none; nor is an empty stream that lives on with its consumer group (`stream:…`, `replies`);
-    nor is a lane that only keeps its key's state; nor are a partition's `epoch` and its count `replied`.
+    nor is a lane that only keeps its key's state; nor are a partition's `epoch` and its count `replied`; nor is its
+    `admitted`, where all that were started have ended.
 
     Args:
         url: The server that the test used.
@@ -45,6 +46,10 @@ def _is_leak(client: Redis, key: str, allow: Collection[str]) -> bool:
         return False
     if kind in {"stream", "replies"}:
         return client.xlen(key) != 0
+    if kind == "admitted":
+        counts = {str(name): int(count) for name, count in client.hgetall(key).items()}
+        started = {name.partition(":")[2]: count for name, count in counts.items() if name.startswith("started:")}
+        return any(counts.get(f"ended:{pipe}", 0) != count for pipe, count in started.items())
     if kind == "lane":
         fields = {str(name) for name in client.hkeys(key)}
         return "state" not in fields or any(name.startswith("p") for name in fields)

@@ -34,10 +34,10 @@ class Starts:
         (answer,) = await self._bus.submit([submission])
         if answer is Submitted.FULL:
             raise TooManyRunsError(submission.pipe, options.most_open)
-        if (
-            answer is Submitted.NEW or options.idempotency is None
-        ):  # without a key one that is known is this call's own,
-            return None  # which the bus's client has repeated
+        if answer is Submitted.NEW:
+            return None
+        if options.idempotency is None:
+            return None  # it is there by this very call, which the bus's client has repeated
         return await self._find(submission) or await self.start(submission, options)
 
     async def _find(self, submission: Submission) -> RunView | None:
