@@ -1,4 +1,4 @@
-"""Case 6: lines through the fund-load pipe, whose decisions have one key and a state: in memory, and on Redis.
+"""Case 6: lines through the fund-load pipe, whose decisions have one key and a state: in memory, over tcp, on Redis.
 
 The rate is that of the lines a long input has more than a short one, so that start and stop do not count.
 """
@@ -20,6 +20,7 @@ _SHORT = 1_000
 _CUSTOMERS = 500
 _DAYS = 28
 _SEED = 6
+_TCP = "tcp://127.0.0.1:0"  # a broker in the command itself
 
 
 def run(session: Session) -> None:
@@ -31,6 +32,8 @@ def run(session: Session) -> None:
             path.write_text("".join(_line(number, random.Random(number + _SEED)) for number in range(count)))  # noqa: S311
         variants = {
             "memory": [],
+            "tcp, 1 worker a group": ["--bus", _TCP],
+            "tcp, 2 workers a group": ["--bus", _TCP, "--workers", "2"],
             "Redis, 1 worker a group": ["--bus", session.server.url],
             "Redis, 2 workers a group": ["--bus", session.server.url, "--workers", "2"],
         }

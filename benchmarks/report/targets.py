@@ -76,9 +76,10 @@ def _throughput(figures: _Figures) -> Iterable[Verdict | None]:
 
 def _others(figures: _Figures) -> Iterable[Verdict | None]:
     memory = figures.ours(_LOADS, "memory", "rate")
-    one, two = (figures.ours(_LOADS, f"Redis, {name} a group", "rate") for name in ("1 worker", "2 workers"))
-    yield _at_least(f"{_LOADS}: Redis with 1 worker over memory", one, memory, 1)
-    yield _at_least(f"{_LOADS}: Redis with 2 workers over memory", two, memory, 1)
+    for bus in ("tcp", "Redis"):
+        one, two = (figures.ours(_LOADS, f"{bus}, {name} a group", "rate") for name in ("1 worker", "2 workers"))
+        yield _at_least(f"{_LOADS}: {bus} with 1 worker over memory", one, memory, 1)
+        yield _at_least(f"{_LOADS}: {bus} with 2 workers over memory", two, memory, 1)
     yield _at_most("worker's memory, MB", figures.ours(_ONE_WAY, "1 worker", "rss_mb"), 1, 80)
     yield _at_most(
         "recovery after kill -9 beyond the lease, s", figures.ours("7 guarantees", "kill -9", "recovery_s"), 1, 2

@@ -31,6 +31,12 @@ from headrace.testing.tcp_profile import tcp_profile
 from headrace.testing.wait import wait_until
 
 
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Services run on uvloop, and tests of pipes on whatever they have."""
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
+
 class TestTcpBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract):
     def open_bus(self) -> AbstractAsyncContextManager[Bus]:
         return tcp_profile()

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from tests.property.over_the_wire import MemoryBusOverTheWire
 from tests.property.random_plans.both import BothBuses
 from tests.property.random_plans.history import Finished, Held, History
 from tests.property.random_plans.plans import plans
 from tests.property.random_plans.shapes import Plan
 
-from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.redis.bus import RedisBus
 from headrace.ledger.values import Answer
 
@@ -56,7 +56,7 @@ class RandomPlans(RuleBasedStateMachine):
         namespace = f"plans-{uuid4().hex}"
         self.redis = RedisBus(self.url, namespace=namespace, lane_batch=batch)
         self.random = Random(seed)
-        buses = BothBuses(MemoryBus(lane_batch=batch), self.redis, namespace)
+        buses = BothBuses(MemoryBusOverTheWire(lane_batch=batch), self.redis, namespace)
         self.history = History(plan, buses)
         self.do(self.history.begin())
         self.do(self.history.submit(starts, expires=False))
