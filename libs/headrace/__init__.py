@@ -21,11 +21,11 @@ from headrace.errors import (
     WaitTimeoutError,
 )
 from headrace.graph.options import Drop, First, Gather, Inject, Partial, Retry, Signal, State, Suspend, To
-from headrace.graph.pipe import Pipe
 from headrace.graph.placement import Placement
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.context import Context
 from headrace.kernel.events import Emitted, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer
+from headrace.kernel.pipe import Pipe
 from headrace.kernel.runner import AsyncRunner
 from headrace.runtime.client import Client
 from headrace.runtime.local import local

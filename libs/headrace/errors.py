@@ -18,6 +18,7 @@
     ├── HandoffError             handoff_failed       a group's processes on this host do not do its work
     ├── KeyReusedError           idempotency_key_reused  an idempotency key came with another message before
     ├── TooManyRunsError         too_many_runs        as many runs of the pipe are open as may be; try again later
+    ├── RunSuspendedError        run_suspended        all that is left of a run waits for signals that nobody can send
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
     ├── ExecutorClosedError      executor_closed      the executor takes no tasks: not yet open, or closed
     ├── TaskError                task_failed          a task gave no result for a reason that is not its own exception
@@ -301,6 +302,20 @@ class TooManyRunsError(HeadraceError):
         self.pipe = pipe
         self.limit = limit
         super().__init__(f"{limit} runs of pipe '{pipe}' are open, which is the limit; nothing was started")
+
+
+class RunSuspendedError(HeadraceError):
+    """All that is left of a run waits for signals, and there is nobody who could send one."""
+
+    code = "run_suspended"
+
+    def __init__(self, trace_id: str, signals: tuple[str, ...]) -> None:
+        self.trace_id = trace_id
+        self.signals = signals
+        super().__init__(
+            f"run '{trace_id}' waits for: {', '.join(signals)}; give these beforehand as signals={{...}}, "
+            "or iterate over its events, which can be sent a signal"
+        )
 
 
 class WaitTimeoutError(HeadraceError):

@@ -7,11 +7,11 @@ import typer
 
 from headrace.errors import UnknownRunError, UnknownSignalError
 from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.sent_signals import signal_codecs
 from headrace.ledger.terminal import cancelled
 from headrace.ledger.values import RunState
 from headrace.runtime.compose import connected
 from headrace.runtime.load import load_plan
-from headrace.runtime.sent_signals import signal_codecs
 from headrace.settings.bus import framing
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import (

@@ -7,7 +7,8 @@ import msgspec
 from fastapi import Path
 
 from headrace.graph.plan import ExecutionPlan
-from headrace.runtime.sent_signals import signal_codecs
+from headrace.kernel.sent_signals import signal_codecs
+from headrace.ledger.values import RunState
 from headrace.wire.codec import MessageCodec
 from headrace_gateway.problem import Problem
 from headrace_gateway.run_body import RunBody

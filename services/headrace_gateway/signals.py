@@ -6,8 +6,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from headrace.errors import UnknownSignalError
+from headrace.kernel.sent_signals import signal_codecs
 from headrace.ledger.values import RunView
-from headrace.runtime.sent_signals import signal_codecs
 from headrace_gateway.body import message_in, read_body
 from headrace_gateway.caller import Action
 from headrace_gateway.openapi import TraceId, signal_operation_of

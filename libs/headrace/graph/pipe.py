@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
@@ -9,9 +10,11 @@ from headrace.graph.compile import compile_plan
 from headrace.graph.declaration import Declaration, NodeOptions, PipeDeclaration, declare, place_of
 from headrace.graph.placement import Placement
 from headrace.graph.plan import ExecutionPlan
+from headrace.graph.render import as_json, as_mermaid
 
 F = TypeVar("F", bound=Callable[..., Any])
 Hook = TypeVar("Hook", bound=Callable[[], Any])
+Wrap = TypeVar("Wrap", bound=Callable[..., Any])
 
 
 class Pipe:
@@ -37,6 +40,9 @@ class Pipe:
         self._on_shutdown: list[Callable[[], Any]] = []
         self._observers: list[Any] = []
         self._providers: list[Any] = []
+        self._hooks: list[Any] = []
+        self._middleware: list[Any] = []
+        self._classifiers: list[Any] = []
 
     @overload
     def node(self, function: F, /) -> F: ...
@@ -79,6 +85,50 @@ class Pipe:
         """Fill `Inject[...]` parameters from a provider."""
         self._providers.append(provider)
 
+    def hook(self, hook: Wrap) -> Wrap:
+        """Have events go through a function: it gives the event that observers are told in its place, or None."""
+        self._hooks.append(hook)
+        return hook
+
+    def middleware(self, middleware: Wrap) -> Wrap:
+        """Wrap the calls of all nodes: a function that is given a node of the plan and what calls it, gives what does.
+
+        What calls a node is awaited with its parameters by name, and gives what came back in a list. The first one
+        that is added is the outermost.
+        """
+        self._middleware.append(middleware)
+        return middleware
+
+    def classify(self, classifier: Wrap) -> Wrap:
+        """Have a say in failures: a function of the exception and the failure, gives a kind, a source, or None."""
+        self._classifiers.append(classifier)
+        return classifier
+
+    def include(self, other: "Pipe") -> None:
+        """Add another pipe: its nodes, hooks, observers, providers, middleware and classifiers, as declared so far.
+
+        Routes go by type through the whole: what this pipe sends and the other takes goes there, and back. In events
+        the other's nodes have the `origin_run_id` of the run and the other's name.
+        """
+        for declaration in other._nodes:  # noqa: SLF001 - of its own kind
+            origin = f"{other.name}/{declaration.origin}" if declaration.origin else other.name
+            self._nodes.append(replace(declaration, origin=origin))
+        for mine, others in zip(self._lists(), other._lists(), strict=True):  # noqa: SLF001 - as above
+            mine.extend(each for each in others if not any(each is known for known in mine))
+
+    def describe(self) -> dict[str, Any]:
+        """Give the compiled pipe as values that are JSON, the schema of every message type included."""
+        return as_json(self.compile())
+
+    def mermaid(self) -> str:
+        """Draw the compiled pipe as a Mermaid flowchart."""
+        return as_mermaid(self.compile())
+
+    def _lists(self) -> tuple[list[Any], ...]:
+        """Give all that is declared beside nodes."""
+        hooks = (self._on_startup, self._on_shutdown, self._hooks)
+        return (*hooks, self._observers, self._providers, self._middleware, self._classifiers)
+
     def compile(self, placement: Mapping[str, str] | Placement | None = None) -> ExecutionPlan:
         """Check the pipe and freeze it.
 
@@ -98,6 +148,9 @@ class Pipe:
             on_shutdown=tuple(self._on_shutdown),
             observers=tuple(self._observers),
             providers=tuple(self._providers),
+            hooks=tuple(self._hooks),
+            middleware=tuple(self._middleware),
+            classifiers=tuple(self._classifiers),
             read_line=self.read_line,
         )
         return compile_plan(declared, placement)

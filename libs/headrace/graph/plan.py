@@ -119,6 +119,8 @@ class PlanNode:
         max_visits: Bound of the loop it closes, None where it is in none.
         origin: The included pipe that it comes from, with "/" between where that was included itself; empty for none.
         kind: What it is, in events and drawings.
+        is_join: Whether messages meet here: it is called through joins, never directly.
+        gathers: Whether it collects what descends from one fan-out; then all its slots do.
         is_plain: It takes nothing but its messages.
     """
 
@@ -148,23 +150,18 @@ class PlanNode:
     signals: Mapping[str, MessageCodec] = field(default_factory=dict[str, MessageCodec])
     origin: str = ""
     kind: NodeKind = field(init=False)
+    is_join: bool = field(init=False)
+    gathers: bool = field(init=False)
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Work out what is looked at in every call."""
+        kinds = {slot.kind for slot in self.slots}
+        object.__setattr__(self, "gathers", SlotKind.GATHER in kinds)
+        object.__setattr__(self, "is_join", len(self.slots) > 1 or bool(kinds - {SlotKind.ONE}))
         object.__setattr__(self, "kind", _kind_of(self))
         takes_more = self.signals or self.injected or self.context_param is not None or self.keyed is not None
         object.__setattr__(self, "is_plain", not takes_more)
-
-    @property
-    def is_join(self) -> bool:
-        """Whether messages meet here: it is called through the bus's joins, never directly."""
-        return len(self.slots) > 1 or any(slot.kind is not SlotKind.ONE for slot in self.slots)
-
-    @property
-    def gathers(self) -> bool:
-        """Whether it collects what descends from one fan-out; then all its slots do."""
-        return any(slot.kind is SlotKind.GATHER for slot in self.slots)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

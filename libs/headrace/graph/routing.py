@@ -68,7 +68,8 @@ def parents_of(nodes: Mapping[str, Node], routing: Routing) -> dict[str, tuple[s
 def _routes_of(
     node: Node, nodes: Mapping[str, Node], types: Iterable[type[Any]]
 ) -> Mapping[type[Any], tuple[Route, ...]]:
-    sent = [each for each in types if any(issubclass(each, output) for output in node.outputs)]
+    outputs = node.outputs
+    sent = [each for each in types if issubclass(each, outputs)]
     if node.options.get("terminal"):
         return dict.fromkeys(sent, ())
     target = node.options.get("to")

@@ -92,6 +92,8 @@ def reaches_of(flow: Flow, opens: Opens) -> dict[str, tuple[Reach, ...]]:
     A join's own slots in its own scope are not among them, even around a loop: it fires once a scope, and while it
     waits it must not count as work that may yet fill its slots.
     """
+    if not flow.joins:
+        return dict.fromkeys(flow.edges, ())
 
     @cache
     def scope_of(called: tuple[str, ...]) -> tuple[list[Route], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from dishka import AsyncContainer
 
 from headrace.errors import Failure
 from headrace.graph.options import Retry
-from headrace.graph.plan import ExecutionPlan
+from headrace.graph.plan import ExecutionPlan, PlanNode
 from headrace.kernel import inject
 from headrace.kernel.calls import Call
 from headrace.kernel.context import Context
@@ -22,6 +22,7 @@ from headrace.kernel.publisher import Publisher
 from headrace.kernel.retries import retry_in_s
 from headrace.kernel.store import RunStore
 from headrace.kernel.work import Headers, Work
+from headrace.wire.envelope import Envelope
 
 _MS = 1000
 _UNKNOWN = Headers("", "", "", "", "", "", b"", "")
@@ -74,7 +75,7 @@ class Attempts:
         origin: Origin | None = None
         started_s = 0.0
         if is_heard:
-            origin = origin_of(work)
+            origin = origin_of(work.headers, work.node)
             publisher.publish(NodeStarted(*publisher.stamp(origin)))
             started_s = time.perf_counter()
         try:
@@ -157,9 +158,8 @@ class Attempts:
         )
 
 
-def origin_of(work: Work) -> Origin:
+def origin_of(headers: Envelope, node: PlanNode) -> Origin:
     """Give the first fields of an event of a call, all but its stamp."""
-    headers, node = work.headers, work.node
     known = headers if isinstance(headers, Headers) else _UNKNOWN
     trace_id = headers.trace_id
     return (

@@ -99,7 +99,7 @@ class Hops:
         hop = _Hop(self, state, lane, ticket, publisher)
         outcome = await (self._run_injected(hop, work) if self._injects else hop.follow(work))
         for dropped, _ in outcome.terminals[1:] if publisher.is_heard else ():
-            publisher.publish(TerminalDropped(*publisher.stamp(origin_of(dropped))))
+            publisher.publish(TerminalDropped(*publisher.stamp(origin_of(dropped.headers, dropped.node))))
         return outcome
 
     async def _run_injected(self, hop: "_Hop", work: Work) -> HopOutcome:
@@ -210,5 +210,5 @@ class _Hop:
     def _tell_of_suspension(self, work: Work, dispatch: Dispatch) -> None:
         publisher = self._publisher
         if publisher.is_heard and isinstance(dispatch.again, Suspend):
-            stamped = publisher.stamp(origin_of(work))
+            stamped = publisher.stamp(origin_of(work.headers, work.node))
             publisher.publish(Suspended(*stamped, until=dispatch.again.until))

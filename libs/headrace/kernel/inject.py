@@ -4,11 +4,11 @@ APP lives as long as the process, REQUEST as long as a hop of a run in this proc
 scope, asked for by interface or by class alike.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from dishka import AsyncContainer, Provider, Scope, make_async_container
 
 
@@ -16,11 +16,17 @@ class Injector:
     """The container of one process.
 
     Args:
-        providers: dishka providers, the user's.
+        providers: dishka providers, the user's. Without any there is no container until one is asked for: to make it
+            costs a thousand calls of a node.
     """
 
     def __init__(self, providers: tuple[Provider, ...]) -> None:
-        self._app: AsyncContainer = make_async_container(*providers)
+        self._app: AsyncContainer | None = make_async_container(*providers) if providers else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a container to close."""
+        return self._app is not None
 
     @asynccontextmanager
     async def hop(self) -> AsyncIterator[AsyncContainer]:
@@ -30,12 +36,15 @@ class Injector:
             ExitError: A provider failed when its instance was closed.
         """
         # siblings ask for an instance side by side, and must get the same one
-        async with self._app(lock_factory=asyncio.Lock) as request:
+        if self._app is None:
+            self._app = make_async_container()
+        async with self._app(lock_factory=anyio.Lock) as request:
             yield request
 
     async def aclose(self) -> None:
         """Close the APP scope and what it holds."""
-        await self._app.close()
+        if self._app is not None:
+            await self._app.close()
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import structlog
 
 from headrace.graph.plan import ExecutionPlan
@@ -30,14 +31,21 @@ async def lifecycle(plan: ExecutionPlan) -> AsyncIterator[Injector]:
             await _call(hook)
         yield injector
     finally:
-        for end in (*plan.on_shutdown, injector.aclose):
-            try:
-                await _call(end)
-            except Exception as error:  # noqa: BLE001 - the others must still run; raised below
-                _log.exception("shutdown_failed", hook=getattr(end, "__qualname__", repr(end)))
-                errors.append(error)
+        ends = (*plan.on_shutdown, *((injector.aclose,) if injector.is_open else ()))
+        if ends:
+            with anyio.CancelScope(shield=True):  # also where a scope around this one was cancelled
+                errors = [error for end in ends if (error := await _ended(end)) is not None]
     if errors:  # reached only where nothing else went wrong
         raise errors[0]
+
+
+async def _ended(end: Callable[[], Any]) -> Exception | None:
+    try:
+        await _call(end)
+    except Exception as error:  # noqa: BLE001 - the others must still run
+        _log.exception("shutdown_failed", hook=getattr(end, "__qualname__", repr(end)))
+        return error
+    return None
 
 
 async def _call(hook: Callable[[], Any]) -> None:

@@ -26,6 +26,7 @@ class Dispatch(Struct, kw_only=True):
         terminals: Terminal outputs, in emission order; the first one ends the run.
         again: Set where the node is to be called again; nothing else then is.
         failure: Set where that is because it failed.
+        items: How many outputs there were.
     """
 
     local: list[Work] = []
@@ -33,6 +34,7 @@ class Dispatch(Struct, kw_only=True):
     terminals: list[Terminal] = []
     again: Retry | Suspend | None = None
     failure: Failure | None = None
+    items: int = 0
 
 
 class Dispatcher:
@@ -65,7 +67,7 @@ class Dispatcher:
             InvalidMessageError: An output cannot be encoded.
             EnvelopeTooLargeError: An output is over the limit.
         """
-        dispatch, headers = self._begin(work)
+        dispatch, headers = self._begin(work, Dispatch(items=len(returned)))
         for position, output in enumerate(returned):
             match output:
                 case Retry():
@@ -91,9 +93,9 @@ class Dispatcher:
             outputs.append(self._output(own, route, headers.type, body, message))
         return outputs
 
-    def _begin(self, work: Work) -> tuple[Dispatch, Envelope]:
+    def _begin(self, work: Work, dispatch: Dispatch) -> tuple[Dispatch, Envelope]:
         """Begin to dispatch: open the scopes of the outputs, and give the headers that these descend from."""
-        dispatch, headers = Dispatch(), work.headers
+        headers = work.headers
         if work.node.opens:
             headers = self._in_scope(headers, child_scope(headers.scope, headers.id, work.node.name))
             dispatch.outputs.extend(self._openings(work, headers.scope))
@@ -118,7 +120,7 @@ class Dispatcher:
         return outputs
 
     def _follow(self, dispatch: Dispatch, node: PlanNode, headers: Envelope, position: int, output: object) -> None:
-        routes = _lookup(node, type(output))
+        routes = routes_of(node, type(output))
         if routes is None:
             raise NoRouteError
         if routes:
@@ -210,7 +212,8 @@ def tickets_of(plan: ExecutionPlan, headers: Envelope) -> tuple[tuple[str, str],
     return tuple((lane, plan.stream(node.group)) for lane, node in named if node is not None)
 
 
-def _lookup(node: PlanNode, message_type: type[Any]) -> tuple[Route, ...] | None:
+def routes_of(node: PlanNode, message_type: type[Any]) -> tuple[Route, ...] | None:
+    """Tell where a node's output of a class goes; None where the plan has no route for it."""
     routes = node.routes.get(message_type)
     if routes is not None:
         return routes

@@ -41,13 +41,20 @@ class Publisher:
     def publish(self, event: KernelEvent) -> None:
         """Tell every observer."""
         heard: KernelEvent | None = self._hooked(event) if self._hooks else event
-        if heard is None:
-            return
+        if heard is not None:
+            self._tell(heard)
+
+    def _tell(self, event: KernelEvent) -> None:
         for observer in self._observers:
             try:
-                observer(heard)
+                observer(event)
             except Exception as error:  # noqa: BLE001 - an observer's error is its own
                 _log.warning("observer_failed", observer=repr(observer), error=type(error).__name__)
+
+    def close(self) -> None:
+        """Tell nobody of anything any more."""
+        self._observers = ()
+        self.is_heard = False
 
     def _hooked(self, event: KernelEvent) -> KernelEvent | None:
         heard: KernelEvent | None = event

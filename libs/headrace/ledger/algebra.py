@@ -20,6 +20,7 @@ from headrace.ledger.values import (
     Emit,
     Enqueue,
     Entry,
+    Feed,
     Item,
     Open,
     Output,
@@ -140,6 +141,28 @@ def signal(ledger: Ledger, trace_id: str, signal: str, frame: bytes) -> list[Eff
     return [_resumed(group, item, frame) for group, item in run.parked.pop(signal, [])]
 
 
+def record(ledger: Ledger, run: Run, settled: Settled, effects: list[Effect], later: Sequence[Feed] = ()) -> Answer:
+    """Record what came of work that is no longer counted as under way.
+
+    Args:
+        later: What work may lead to that came of it, too, and is counted already.
+    """
+    trace_id, outputs = settled.trace_id, settled.outputs
+    answer = Answer.COMMITTED
+    if settled.told and run.state is RunState.OPEN:  # nothing is told of a run behind its end (I8)
+        effects += map(Kept, settled.told)
+    for output in outputs:
+        _record(ledger, trace_id, run, output, effects)
+    if settled.terminal is not None:
+        if settled.terminal.state in RUN_MOVES[run.state]:
+            end_run(ledger, trace_id, run, settled.terminal, effects)
+        else:
+            answer = Answer.DUPLICATE
+    settle_joins(ledger, trace_id, run, net_feeds(settled.feeds, outputs, later), outputs, effects)
+    drain(ledger, trace_id, run, effects)
+    return answer
+
+
 def takes_work(run: Run) -> bool:
     """Whether a run has work, and takes what comes of it; an entry of one that has none has been put in by somebody."""
     return run.state in TAKES_OUTPUTS and run.in_flight > 0
@@ -163,26 +186,9 @@ def _settle(ledger: Ledger, commit: Commit, settled: Settled, effects: list[Effe
             run.joins[settled.stash].gathered.clear()
         if settled.dead is not None:
             effects.append(DeadLettered(settled.dead))
-        answer = _record_all(ledger, settled, run, effects)
+        answer = record(ledger, run, settled, effects)
     if commit.lane and not is_again:
         finish_ticket(ledger.lanes[commit.lane], settled.ticket)
-    return answer
-
-
-def _record_all(ledger: Ledger, settled: Settled, run: Run, effects: list[Effect]) -> Answer:
-    trace_id = settled.trace_id
-    answer = Answer.COMMITTED
-    if run.state is RunState.OPEN:  # nothing is told of a run behind its end (I8)
-        effects += map(Kept, settled.told)
-    for output in settled.outputs:
-        _record(ledger, trace_id, run, output, effects)
-    if settled.terminal is not None:
-        if settled.terminal.state in RUN_MOVES[run.state]:
-            end_run(ledger, trace_id, run, settled.terminal, effects)
-        else:
-            answer = Answer.DUPLICATE
-    settle_joins(ledger, trace_id, run, net_feeds(settled.feeds, settled.outputs), settled.outputs, effects)
-    drain(ledger, trace_id, run, effects)
     return answer
 
 

@@ -25,8 +25,10 @@ def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[
     begun = [
         feed for output in outputs if output.feeds and not isinstance(output, Arrive | Open) for feed in output.feeds
     ]
-    if not begun and not ended and not later:
-        return {}  # most plans have no joins
+    if (
+        not begun and not later and len(ended) <= 1
+    ):  # most plans have no joins, most of what is gathered leads nowhere else
+        return dict.fromkeys(ended, -1)
     change = Counter((*begun, *later))
     change.subtract(ended)
     return {feed: by for feed, by in change.items() if by}
@@ -46,6 +48,28 @@ def arrive(trace_id: str, run: Run, arrival: Arrive, effects: list[Effect]) -> N
         arrivals.by_slot[arrival.slot] = arrival.frame
     run.in_flight += 1
     run.waiting += 1
+
+
+def gather(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
+    """Record work that just sent one message to a gather, where no join has to be looked at for it.
+
+    Args:
+        ended: What the work, which is not counted out yet, might have led to.
+
+    Returns:
+        Whether it was so; if not, nothing is changed.
+    """
+    arrivals = run.joins.get(arrival.join.name)
+    if arrivals is None or arrivals.has_fired or not arrival.join.gathers:
+        return False
+    names = [feed.name for feed in ended]
+    if any(run.feeders.get(name, 0) <= 1 for name in names):
+        return False
+    for name in names:
+        run.feeders[name] -= 1
+    arrivals.gathered.append(arrival.frame)
+    run.waiting += 1
+    return True
 
 
 def open_scope(trace_id: str, run: Run, opening: Open, effects: list[Effect]) -> None:

@@ -95,7 +95,7 @@ class Delivery(Struct, frozen=True):
         return f"{int(first):016x}-{int(second or 0):08x}-{self.deliveries:08x}"
 
 
-class Join(Struct, frozen=True):
+class Join(Struct, frozen=True, cache_hash=True):
     """Where messages of several branches meet: a join or gather node within one scope of a run. It fires once.
 
     A join fires when every slot has its message, or can no longer get one and is optional. A gather fires when nothing
@@ -125,7 +125,7 @@ class Join(Struct, frozen=True):
         return f"{self.scope}:{self.node}"
 
 
-class Feed(Struct, frozen=True):
+class Feed(Struct, frozen=True, cache_hash=True):
     """A slot that a piece of work may yet lead to a message for; the bus counts such work for each slot."""
 
     join: Join

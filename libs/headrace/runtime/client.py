@@ -21,6 +21,7 @@ from headrace.errors import (
 )
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock
+from headrace.kernel.sent_signals import seal_signal
 from headrace.ledger.terminal import cancelled, ended
 from headrace.ledger.values import Letter, RunState, RunView, Submission, Terminal
 from headrace.reply.waiters import Waiters
@@ -28,7 +29,6 @@ from headrace.runtime.followers import Followers
 from headrace.runtime.following import Event, Following
 from headrace.runtime.redrive import Redrive
 from headrace.runtime.results import Results
-from headrace.runtime.sent_signals import seal_signal
 from headrace.runtime.starts import Starts
 from headrace.runtime.submissions import PLAIN, Options, Submissions
 from headrace.wire.envelope import Framing

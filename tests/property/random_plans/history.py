@@ -15,9 +15,9 @@ from tests.property.random_plans.worlds import EMPTY, Outcome, World, worlds
 
 from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.runner import AsyncRunner
+from headrace.kernel.sent_signals import seal_signal
 from headrace.ledger.terminal import cancelled, failure_of, result_of
 from headrace.ledger.values import Answer, Commit, RunState, Terminal
-from headrace.runtime.sent_signals import seal_signal
 from headrace.runtime.submissions import PLAIN, Options, Submissions
 from headrace.wire.envelope import Framing
 

@@ -1,0 +1,136 @@
+"""The tasks that work on one run.
+
+A worker takes one piece of work after the other. Before it begins one while more are ready it sees that another worker
+stands by, who goes on where the first is held up. So calls that never wait need one task for all of them, and calls
+that do have one each, up to a bound; what is over the bound waits in the queue.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from headrace.kernel.engine.outlet import Outlet
+
+_TURN = 64  # pieces that are worked on before others, and cancellations, have their turn: a checkpoint costs one piece
+Piece = TypeVar("Piece")
+
+
+class Crew(Generic[Piece]):
+    """Works off pieces.
+
+    Args:
+        take: Works on one; gives one to go on with at once, or None. What it finds is put into `ready`.
+        most: Workers at a time.
+        outlet: Is waited for before a piece is begun where it is full.
+
+    Attributes:
+        ready: What is to be worked on, in order.
+        is_over: Nothing further is begun.
+        longest_queue: The most that was ready.
+        hired: Workers so far.
+    """
+
+    def __init__(self, take: Callable[[Piece], Awaitable[Piece | None]], *, most: int, outlet: Outlet | None) -> None:
+        self._take = take
+        self._most = most
+        self._outlet = outlet
+        self.ready: deque[Piece] = deque()
+        self.is_over = False
+        self.longest_queue = 0
+        self.hired = 1
+        self._workers = 1
+        self._has_standby = False
+        self._turn = _TURN
+        self._tasks: TaskGroup | None = None
+        self._all_done: anyio.Event | None = None
+        self._beside: set[int] = set()
+        self._chores: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    def is_led_here(self) -> bool:
+        """Whether this is the task that called `work`, which others may cancel."""
+        return anyio.get_current_task().id not in self._beside
+
+    async def work(self, begin: Callable[[], None]) -> None:
+        """Work until `stop`, with as many tasks as that needs; they have ended when this returns.
+
+        Args:
+            begin: Puts in what is ready first.
+        """
+        begin()
+        if not self._chores:
+            await self._work_off()  # alone, as long as there is one piece at a time: a task group costs some calls
+        if self.is_over:
+            return
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            for chore in self._chores:
+                tasks.start_soon(chore)
+            await self._work_off()
+            if not self.is_over:
+                self._all_done = anyio.Event()
+                await self._all_done.wait()
+            tasks.cancel_scope.cancel()
+
+    def beside(self, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have something run beside the workers until these have ended."""
+        self.hired += 1
+        if self._tasks is None:
+            self._chores.append(chore)
+        else:
+            self._tasks.start_soon(chore)
+
+    def call_up(self) -> None:
+        """See that somebody works on what was put into `ready` from outside of `take`."""
+        if self.ready and not self._has_standby and self._workers < self._most and self._tasks is not None:
+            self._has_standby = True
+            self._workers += 1
+            self.hired += 1
+            self._tasks.start_soon(self._work_beside)
+
+    def stop(self) -> None:
+        """Begin nothing further, and cancel what is under way."""
+        self.is_over = True
+        if self._all_done is not None:
+            self._all_done.set()
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+
+    async def _work_beside(self) -> None:
+        self._has_standby = False
+        own_id = anyio.get_current_task().id
+        self._beside.add(own_id)
+        try:
+            await self._work_off()
+        finally:
+            self._beside.discard(own_id)
+            self._workers -= 1
+
+    async def _work_off(self) -> None:
+        """Work until nothing is ready; without a task group also no longer than that takes one worker."""
+        ready, outlet = self.ready, self._outlet
+        piece: Piece | None = None
+        while not self.is_over:
+            if piece is None:
+                if not ready:
+                    return
+                self.longest_queue = max(self.longest_queue, len(ready))
+                piece = ready.popleft()
+            if self._tasks is None:
+                if ready or self._chores:
+                    ready.appendleft(piece)
+                    return
+            elif ready and not self._has_standby:
+                self.call_up()
+            self._turn -= 1
+            if not self._turn:
+                self._turn = _TURN
+                await checkpoint()
+                continue
+            if outlet is not None and outlet.is_full:
+                await outlet.room()
+                continue
+            piece = await self._take(piece)
