@@ -8,7 +8,6 @@ from fastapi import Path
 
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.sent_signals import signal_codecs
-from headrace.ledger.values import RunState
 from headrace.wire.codec import MessageCodec
 from headrace_gateway.problem import Problem
 from headrace_gateway.run_body import RunBody
