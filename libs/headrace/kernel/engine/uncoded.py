@@ -64,7 +64,7 @@ def completed_with(message: object) -> Terminal:
 
 def message_of(terminal: Terminal) -> Any:  # noqa: ANN401 - a user's message
     """Give what a run completed with; None for nothing."""
-    blob: object = terminal.blob
+    blob = cast("object", terminal.blob)
     return None if isinstance(blob, bytes) else blob
 
 
