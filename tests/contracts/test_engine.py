@@ -1,4 +1,4 @@
-"""The engine's and the handoff's contracts, by their names, on a real Redis and with real processes."""
+"""The engine's contracts, by their names, on a real Redis."""
 
 import ast
 import asyncio
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from msgspec import Struct
-from tests.support.places import Ask, Told
+from tests.support.places import Ask
 from tests.support.places import pipe as places
-from tests.support.services import Service, services
 from tests.support.streams import is_length
 
 import headrace.kernel
@@ -17,7 +16,6 @@ from headrace import Pipe, To
 from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.keys import Keys
 from headrace.kernel.clock import SystemClock
-from headrace.ledger.values import Submission, Submitted
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
 from headrace.runtime.compose import beside, connected, consuming, coordinating
@@ -126,53 +124,6 @@ async def test_eng_placement_01_a_placement_given_at_deployment_wins_over_the_co
     async with consuming(plan, bus, Framing(), ("front",)):
         await Client(plan, bus, waiters, Followers(bus), framing=Framing()).submit(Order(7))
         await wait_until(lambda: backlogs_are(bus, "shop", front=0, billing=0, store=2, audit=1), description="routed")
-
-
-@pytest.mark.slow
-async def test_handoff_01_to_03_a_run_crosses_processes_and_comes_back_by_its_trace_id(
-    bus: RedisBus, redis_url: str, namespace: str
-) -> None:
-    """HANDOFF-01: a cross-group node runs in its group's process. -02: a same-group node uses no hop. -03: the remote
-    terminal completes the waiter by the original trace_id."""
-    plan = places.compile()
-    about = {"app": "tests.support.places:pipe", "bus_url": redis_url, "namespace": namespace}
-    workers = (Service("worker", group="first", **about), Service("worker", group="second", **about))
-    with services(*workers, Service("reply", bus_url=redis_url, namespace=namespace)) as (first, second, _):
-        async with connected(plan, bus, Framing()) as client:
-            trace_id, terminal = await client.ask(Ask("hello"))
-            told: Told = client.result(trace_id, terminal)
-        assert told.first_pids == (first.pid, first.pid)
-        assert told.second_pid == second.pid
-        assert told.trace_ids == (trace_id, trace_id)
-        assert first.terminate() == second.terminate() == 0
-        assert '"read": 1' in first.log, first.log  # one entry for two nodes: the second took no hop
-        assert '"read": 1' in second.log, second.log
-
-
-async def test_handoff_02_a_same_group_node_uses_no_hop(bus: RedisBus) -> None:
-    plan = places.compile({"see": "one", "stay": "one", "tell": "one"})
-    async with (
-        consuming(plan, bus, Framing(), ("one",)) as (consumer,),
-        coordinating(bus),
-        connected(plan, bus, Framing()) as client,
-    ):
-        await client.run(Ask("hello"))
-    assert consumer.counts["read"] == consumer.counts["committed"] == 1
-
-
-async def test_handoff_03_a_duplicate_of_a_terminal_is_never_replayed_to_the_caller(bus: RedisBus) -> None:
-    """The same submission twice, as after a lost answer: one run, one answer."""
-    plan = places.compile({"see": "one", "stay": "one", "tell": "one"})
-    async with (
-        consuming(plan, bus, Framing(), ("one",)) as (consumer,),
-        coordinating(bus) as coordinator,
-        connected(plan, bus, Framing()) as client,
-    ):
-        trace_id, _ = await client.ask(Ask("hello"))
-        assert await bus.submit([Submission(trace_id, "places", plan.version, ())]) == [Submitted.KNOWN]
-        await client.run(Ask("again"))
-    assert consumer.counts["committed"] == 2
-    assert coordinator.counts["delivered"] == 1  # the second is told by its commit, which knows the inbox by now
 
 
 async def backlogs_are(bus: RedisBus, pipe: str, **expected: int) -> bool:
