@@ -77,7 +77,7 @@ async def _attached(plan: ExecutionPlan, settings: RunSettings) -> AsyncGenerato
 @asynccontextmanager
 async def _started(plan: ExecutionPlan, app: str, settings: RunSettings) -> AsyncGenerator[Client]:
     async with (
-        deployed(app, plan, settings, with_gateway=False) as deployment,
+        deployed(app, plan, settings) as deployment,
         connected(plan, deployment.bus, framing(settings), partitions=settings.partitions) as client,
     ):
         await deployment.supervisor.ready()

@@ -18,6 +18,7 @@ from headrace_cli.ending import known_error
 from headrace_cli.example import invitation
 from headrace_cli.options import App, PlacementFile
 from headrace_cli.table import shown
+from headrace_gateway.server import listen
 from headrace_supervisor.deployment import Deployment, deployed
 from headrace_supervisor.settings import SupervisorSettings
 
@@ -74,11 +75,13 @@ def _is_watched() -> bool:
 
 async def _serve(app: str, plan: ExecutionPlan, settings: UpSettings) -> int:
     is_watched = _is_watched()
+    output = _write if is_watched else None
     kill: list[Callable[[], None]] = []
-    with stop_signals(forced=lambda: [each() for each in kill]) as stopping:
-        async with deployed(
-            app, plan, settings, with_gateway=True, output=_write if is_watched else None
-        ) as deployment:
+    with (
+        stop_signals(forced=lambda: [each() for each in kill]) as stopping,
+        listen(settings.host, settings.port) as listening,
+    ):
+        async with deployed(app, plan, settings, listening=listening, output=output) as deployment:
             kill.append(deployment.supervisor.kill)
             async with shown(deployment, is_wanted=is_watched):
                 set_up_logging(settings, "up")  # above the table, where there is one now

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from socket import socket
 
 import structlog
 
@@ -21,7 +22,7 @@ from headrace_gateway.api_keys import ApiKeys
 from headrace_gateway.app import create_app
 from headrace_gateway.jwks import Jwks
 from headrace_gateway.limits import Limits
-from headrace_gateway.server import address_of, listen, serve_http
+from headrace_gateway.server import address_of, inherited, listen, serve_http
 from headrace_gateway.tokens import ASYMMETRIC, Tokens, Trust
 
 _log = structlog.get_logger("headrace.gateway")
@@ -58,7 +59,7 @@ async def serve(settings: GatewaySettings) -> None:
         reports.hello(pipes)
         with (
             stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping,
-            listen(settings.host, settings.port, send_timeout_s=settings.send_timeout_s) as listening,
+            _listening(settings) as listening,
         ):
 
             def started() -> None:
@@ -138,3 +139,10 @@ def _tokens(settings: GatewaySettings, jwks: str) -> Tokens:
             raise SettingsError("jwt_algorithms", f"names '{name}', which is none of {', '.join(sorted(ASYMMETRIC))}")
     trust = Trust(settings.jwt_issuer, settings.jwt_audience, settings.jwt_algorithms)
     return Tokens(Jwks(jwks, time.monotonic), trust)
+
+
+def _listening(settings: GatewaySettings) -> socket:
+    timeout_s = settings.send_timeout_s
+    if settings.listen_fd is not None:
+        return inherited(settings.listen_fd, send_timeout_s=timeout_s)
+    return listen(settings.host, settings.port, send_timeout_s=timeout_s)

@@ -46,14 +46,31 @@ def listen(host: str, port: int, *, send_timeout_s: float = 30.0) -> socket.sock
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        # asyncio sets it only on sockets made with a protocol number, which this one is not; accepted ones inherit it.
-        # Without it an answer on a kept connection waits 40 ms for the client's delayed acknowledgement.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted ones inherit it, and the kernel does the watching
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(send_timeout_s * _MS))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else "the host is not known"
         raise SettingsError("port", f"{port} on host '{host}' cannot be listened on: {why}") from error
+    return _tuned(listening, send_timeout_s)
+
+
+def inherited(fd: int, *, send_timeout_s: float) -> socket.socket:
+    """Take a socket over that listens already; as `listen` otherwise.
+
+    Raises:
+        SettingsError: The descriptor is none of a socket.
+    """
+    try:
+        return _tuned(socket.socket(fileno=fd), send_timeout_s)
+    except OSError as error:
+        raise SettingsError("listen_fd", f"is {fd}, which is no socket") from error
+
+
+def _tuned(listening: socket.socket, send_timeout_s: float) -> socket.socket:
+    """Set what accepted connections inherit."""
+    # asyncio sets it only on sockets made with a protocol number, which this one is not. Without it an answer on a kept
+    # connection waits 40 ms for the client's delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the kernel does the watching
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(send_timeout_s * _MS))
     return listening
 
 

@@ -38,6 +38,7 @@ class Spec(Struct, frozen=True):
         module: The service's program.
         settings: All that it gets.
         group: The group that it consumes; empty for none.
+        inherits: Descriptors that its settings name.
         start_s: Seconds until its first report.
         hang_s: Seconds between reports, after which it hangs.
         stop_s: Seconds that it may take to stop; then it is killed.
@@ -47,6 +48,7 @@ class Spec(Struct, frozen=True):
     module: str
     settings: ServiceSettings
     group: str = ""
+    inherits: tuple[int, ...] = ()
     start_s: float = 60.0
     hang_s: float = 30.0
     stop_s: float = 25.0
@@ -108,7 +110,7 @@ class Child:
                 stdin=DEVNULL,
                 stdout=_STDERR if self._output is None else PIPE,
                 stderr=_STDERR if self._output is None else STDOUT,
-                pass_fds=(bundle.reading, reports.writing, lifeline.reading),
+                pass_fds=(bundle.reading, reports.writing, lifeline.reading, *self._spec.inherits),
                 start_new_session=True,  # Ctrl-C is for us; children are then stopped in order
             )
             self._process, self.pid = process, process.pid

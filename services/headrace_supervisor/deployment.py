@@ -1,12 +1,14 @@
 """A deployment on one host: its bus, its workers, the gateway where one is wanted, and the reply coordinator.
 
 The coordinator lives in the supervisor, beside the bus that may be there too: a caller's answer then waits for no other
-process.
+process. So does the socket that the gateway listens on: while a gateway is started again callers wait, and none is sent
+away.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from socket import socket
 
 import structlog
 from msgspec import Struct
@@ -16,7 +18,7 @@ from headrace.errors import BusError
 from headrace.graph.plan import ExecutionPlan
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, instance_name
-from headrace_supervisor.child import Output, Spec
+from headrace_supervisor.child import Output
 from headrace_supervisor.host_bus import HostBus, host_bus
 from headrace_supervisor.place import Place
 from headrace_supervisor.restarts import RestartPolicy
@@ -53,13 +55,14 @@ async def deployed(
     plan: ExecutionPlan,
     settings: SupervisorSettings,
     *,
-    with_gateway: bool,
+    listening: socket | None = None,
     output: Output | None = None,
 ) -> AsyncGenerator[Deployment]:
     """Start a deployment; it is stopped in order when the context closes, or when one of its children is given up.
 
     Args:
         app: The plan's pipe, as its children load it.
+        listening: Where a gateway is to listen; it is closed when a stop begins. None for no gateway.
         output: Takes what children write; None to have that written where this process writes its errors.
 
     Raises:
@@ -68,45 +71,53 @@ async def deployed(
         HandoffError, ChildLostError: A child was given up; in an exception group.
     """
     async with host_bus(settings) as host:
-        outlives_us = not host.is_ours
-        reach = host.child_settings
-        counts = counts_of(settings.workers, list(plan.groups))
-        workers = [
-            worker_spec(app, group, settings, reach, outlives_us=outlives_us)
-            for group, count in counts.items()
-            for _ in range(count)
-        ]
-        gateways = [gateway_spec(app, settings, reach, outlives_us=outlives_us)] if with_gateway else []
-        supervisor = _supervisor(plan, gateways, workers, settings, host, output)
+        places = _Places(app, plan, settings, host, output)
+        supervisor = Supervisor(
+            places.gateways(listening),
+            places.workers(),
+            closing=listening.close if listening is not None else None,
+            finished=places.finished if host.is_ours else None,  # elsewhere it is done when a worker comes again
+        )
         async with beside(host.bus, ReplyCoordinator(host.bus, instance_name("reply")), supervisor):
             yield Deployment(plan, host.bus, supervisor)
 
 
-def _supervisor(
-    plan: ExecutionPlan,
-    gateways: Sequence[Spec],
-    workers: Sequence[Spec],
-    settings: SupervisorSettings,
-    host: HostBus,
-    output: Output | None,
-) -> Supervisor:
-    policy, plans = RestartPolicy(crash_limit=settings.crash_limit), {plan.pipe: plan.version}
+class _Places:
+    """Makes the places of a deployment."""
 
-    async def finished() -> None:
-        await _until_done(plan, host.bus, settings.drain_s)
+    def __init__(
+        self, app: str, plan: ExecutionPlan, settings: SupervisorSettings, host: HostBus, output: Output | None
+    ) -> None:
+        self._app = app
+        self._plan = plan
+        self._settings = settings
+        self._host = host
+        self._output = output
+        self._policy = RestartPolicy(crash_limit=settings.crash_limit)
+        self._plans = {plan.pipe: plan.version}
 
-    return Supervisor(
-        [Place(spec, plans, policy, output) for spec in gateways],
-        [Place(spec, plans, policy, output) for spec in workers],
-        finished=finished if host.is_ours else None,  # elsewhere it is done when a worker comes again
-    )
+    def workers(self) -> list[Place]:
+        settings, host = self._settings, self._host
+        specs = [
+            worker_spec(self._app, group, settings, host.child_settings, outlives_us=not host.is_ours)
+            for group, count in counts_of(settings.workers, list(self._plan.groups)).items()
+            for _ in range(count)
+        ]
+        return [Place(spec, self._plans, self._policy, self._output) for spec in specs]
 
+    def gateways(self, listening: socket | None) -> list[Place]:
+        if listening is None:
+            return []
+        host, fd = self._host, listening.fileno()
+        spec = gateway_spec(self._app, self._settings, host.child_settings, fd, outlives_us=not host.is_ours)
+        return [Place(spec, self._plans, self._policy, self._output)]
 
-async def _until_done(plan: ExecutionPlan, bus: Bus, drain_s: float) -> None:
-    clock = asyncio.get_running_loop().time
-    until_s = clock() + drain_s
-    while left := sum([await bus.backlog(plan.stream(group)) for group in plan.groups]):
-        if clock() >= until_s:
-            _log.error("drain_cut_off", in_flight=left)
-            return
-        await asyncio.sleep(_LOOK_S)  # what a bus counts it tells nobody of
+    async def finished(self) -> None:
+        """Wait until no group has work left, within the drain budget."""
+        clock, streams = asyncio.get_running_loop().time, [self._plan.stream(group) for group in self._plan.groups]
+        until_s = clock() + self._settings.drain_s
+        while left := sum([await self._host.bus.backlog(stream) for stream in streams]):
+            if clock() >= until_s:
+                _log.error("drain_cut_off", in_flight=left)
+                return
+            await asyncio.sleep(_LOOK_S)  # of what a bus counts it tells nobody

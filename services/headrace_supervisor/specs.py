@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from headrace.settings.logs import LogSettings
 from headrace.settings.services import GatewaySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import read_settings
@@ -28,12 +30,19 @@ def worker_spec(
     return _spec(f"worker '{group}'", "headrace_worker", read_settings(WorkerSettings, decided), settings, group)
 
 
-def gateway_spec(app: str, settings: SupervisorSettings, bus: Mapping[str, object], *, outlives_us: bool) -> Spec:
-    """Make the start of the gateway; as `worker_spec`."""
+def gateway_spec(
+    app: str, settings: SupervisorSettings, bus: Mapping[str, object], listening: int, *, outlives_us: bool
+) -> Spec:
+    """Make the start of the gateway; as `worker_spec`.
+
+    Args:
+        listening: The socket's descriptor: it stays ours, so that while a gateway is started again callers wait.
+    """
     placement = () if settings.placement is None else (settings.placement,)
-    own = {"app": (app,), "placement": placement, "host": settings.host, "port": settings.port, "with_reply": False}
+    own = {"app": (app,), "placement": placement, "listen_fd": listening, "with_reply": False}
     decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own}
-    return _spec("gateway", "headrace_gateway", read_settings(GatewaySettings, decided), settings)
+    spec = _spec("gateway", "headrace_gateway", read_settings(GatewaySettings, decided), settings)
+    return msgspec.structs.replace(spec, inherits=(listening,))
 
 
 def _shared(settings: SupervisorSettings, *, outlives_us: bool) -> dict[str, object]:

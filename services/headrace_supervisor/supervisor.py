@@ -15,6 +15,7 @@ class Supervisor:
     Args:
         front: Those that take work in.
         behind: Those that do it.
+        closing: Called when a stop begins, so that nothing comes to those in front any more.
         finished: Waits until what was taken in is done, or would take too long.
 
     Attributes:
@@ -22,10 +23,16 @@ class Supervisor:
     """
 
     def __init__(
-        self, front: Sequence[Place], behind: Sequence[Place], *, finished: Callable[[], Awaitable[None]] | None = None
+        self,
+        front: Sequence[Place],
+        behind: Sequence[Place],
+        *,
+        closing: Callable[[], object] | None = None,
+        finished: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._front = tuple(front)
         self._behind = tuple(behind)
+        self._closing = closing
         self._finished = finished
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
@@ -42,6 +49,8 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             running = {place: tasks.create_task(self._run(place, lost)) for place in self.places}
             await self._stopping.wait()
+            if self._closing is not None:
+                self._closing()
             await _stop(self._front, running)
             if self._finished is not None and not lost:
                 await self._finished()

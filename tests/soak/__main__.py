@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 
+from tests.soak.one_machine import soak_up
 from tests.soak.soak import Options, soak
 
 
@@ -14,9 +15,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="of each group")
     parser.add_argument("--lines", type=int, default=20_000, help="at most, for the fund-load pipe")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mode", choices=("services", "up"), default="services", help="up: one machine, over TCP")
     given = parser.parse_args()
-    figures = asyncio.run(soak(Options(given.seconds, given.workers, given.lines, given.seed)))
-    sys.stdout.write(figures.table())
+    options = Options(given.seconds, given.workers, given.lines, given.seed)
+    table = asyncio.run(soak_up(options)).table() if given.mode == "up" else asyncio.run(soak(options)).table()
+    sys.stdout.write(table)
     sys.stdout.write("every run has one terminal and the right answer, keyed sums are exact, nothing is left\n")
 
 

@@ -150,18 +150,23 @@ def _lines(options: Options) -> Iterator[str]:
 
 def prove_drawn(fed: Fed, client: Client, seed: int, outside: Outside) -> None:
     """Check every answer of the drawn pipe, and the sums that its keyed nodes remember."""
-    stages = draw(seed)
-    expected: Expected = expect(stages, (entry(seed, number) for number in range(len(fed.traces))))
+    expected = prove_outcomes(fed, client, seed)
+    assert outside.dead_letters() == expected.outcomes.count(FAILED), "a dead letter for each run that failed"
+    nodes = {node for node, _ in (*expected.sums, *expected.ingress)}
+    found = {lane: sums for node in nodes for lane, sums in outside.sums(node).items()}
+    assert found == {**expected.sums, **expected.ingress}, "the keyed sums are exact"
+
+
+def prove_outcomes(fed: Fed, client: Client, seed: int) -> Expected:
+    """Check every answer of the drawn pipe; gives what was expected."""
+    expected: Expected = expect(draw(seed), (entry(seed, number) for number in range(len(fed.traces))))
     wrong = [
         (number, outcome, awaited)
         for number, awaited in enumerate(expected.outcomes)
         if (outcome := _outcome(client, fed.traces[number], fed.terminals[number])) != awaited
     ]
     assert wrong == [], f"{len(wrong)} answers are wrong, the first (run, is, should be): {wrong[:3]}"
-    assert outside.dead_letters() == expected.outcomes.count(FAILED), "a dead letter for each run that failed"
-    nodes = {node for node, _ in (*expected.sums, *expected.ingress)}
-    found = {lane: sums for node in nodes for lane, sums in outside.sums(node).items()}
-    assert found == {**expected.sums, **expected.ingress}, "the keyed sums are exact"
+    return expected
 
 
 def prove_fund_load(fed: Fed, client: Client, options: Options) -> None:

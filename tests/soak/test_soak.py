@@ -3,6 +3,7 @@
 import pytest
 from tests.soak.drawn import Kind, draw, entry, is_doomed
 from tests.soak.expected import FAILED, expect
+from tests.soak.one_machine import soak_up
 from tests.soak.soak import Options, soak
 
 
@@ -13,6 +14,14 @@ async def test_a_short_soak_proves_every_run() -> None:
     assert figures.kills >= 2
     assert figures.runs_drawn >= 64
     assert figures.runs_fund_load >= 64
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_short_soak_of_one_machine_proves_every_run() -> None:
+    figures = await soak_up(Options(seconds=8.0, workers=1, lines=0, seed=4))
+    assert figures.kills >= 2
+    assert figures.runs >= 64
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -79,6 +79,9 @@ class GatewaySettings(ServiceSettings):
     placement: Paths = Field((), description="TOML files that place nodes on groups: none, or one a pipe in order.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 for a free one.")
+    listen_fd: int | None = Field(
+        None, ge=3, description="An inherited socket that listens, in place of host and port."
+    )
     wait_s: float = Field(30.0, ge=0, description="Seconds that a request waits for its answer unless it says.")
     max_wait_s: float = Field(300.0, ge=0, description="The most seconds that a request may ask to wait.")
     max_body_bytes: int = Field(1024 * 1024, ge=1, description="The largest request body taken.")
