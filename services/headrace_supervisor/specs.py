@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from headrace.settings.logs import LogSettings
+from headrace.settings.production import require_secure
 from headrace.settings.services import GatewaySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import read_settings
 from headrace_supervisor.child import Spec
@@ -23,7 +24,7 @@ def worker_spec(
         outlives_us: Whether the bus does, so that what it does when we have died is not in vain.
 
     Raises:
-        SettingsError: A setting of the worker is wrong.
+        SettingsError: A setting of the worker is wrong, or insecure in production.
     """
     own = {"app": app, "group": group, "placement": settings.placement, "lease_s": settings.lease_s}
     decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own}
@@ -51,5 +52,6 @@ def _shared(settings: SupervisorSettings, *, outlives_us: bool) -> dict[str, obj
 
 
 def _spec(name: str, module: str, settings: ServiceSettings, of: SupervisorSettings, group: str = "") -> Spec:
+    require_secure(settings)  # as the child would, which could but end
     stop_s = of.drain_s + _STOP_GRACE_S
     return Spec(name, module, settings, group, start_s=of.start_s, hang_s=of.hang_s, stop_s=stop_s)
