@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+import uvloop
 from pydantic import Field
 
 from headrace.graph.plan import ExecutionPlan
@@ -54,7 +55,7 @@ def up(
     set_up_logging(settings, "up")
     plan = load_plan(app, settings.placement)
     with known_error():
-        raise typer.Exit(asyncio.run(_serve(app, plan, settings)))
+        raise typer.Exit(uvloop.run(_serve(app, plan, settings)))
 
 
 def _settings(flags: dict[str, object]) -> UpSettings:
