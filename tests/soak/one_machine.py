@@ -23,9 +23,7 @@ from tests.support.redis_server import free_port
 from headrace.bus.tcp.bus import TcpBus
 from headrace.graph.plan import ExecutionPlan
 from headrace.ledger.values import Terminal
-from headrace.reply.waiters import Waiters
-from headrace.runtime.client import Client
-from headrace.runtime.compose import beside
+from headrace.runtime.compose import connected
 from headrace.testing.wait import wait_until
 from headrace.wire.envelope import Framing
 from headrace.wire.signing import Keyring
@@ -83,10 +81,9 @@ async def soak_up(options: Options) -> UpFigures:
 
 
 async def _under_fire(command: Command, plan: ExecutionPlan, bus: TcpBus, options: Options) -> UpFigures:
-    clock, waiters = asyncio.get_running_loop().time, Waiters(bus, "soak")
+    clock = asyncio.get_running_loop().time
     began_s = clock()
-    async with beside(bus, waiters):
-        client = Client(plan, bus, waiters, framing=Framing())
+    async with connected(plan, bus, Framing()) as client:
         until_s = began_s + options.seconds
         async with asyncio.TaskGroup() as tasks:
             striking = tasks.create_task(_strike(command, until_s, Random(options.seed)))
@@ -96,6 +93,7 @@ async def _under_fire(command: Command, plan: ExecutionPlan, bus: TcpBus, option
         expected = prove_outcomes(fed, client, options.seed)
         await _prove_settled(plan, bus, expected.outcomes.count(FAILED))
         await _prove_over_http(command, fed)
+        waiters = client._waiters
     counts = (waiters.counts["replied"], waiters.counts["duplicate_terminal"], len(waiters))
     assert counts == (len(fed.traces), 0, 0), f"each run is answered once, and nobody waits any more: {counts}"
     restarts = command.log.count('"child_died"')
