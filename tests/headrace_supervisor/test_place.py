@@ -29,10 +29,22 @@ class Told(ServiceSettings):
 
 
 def place_of(
-    app: str, *, group: str = "billing", output: Output | None = None, path: str = "", hang_s: float = 20.0, **of: float
+    app: str,
+    *,
+    group: str = "billing",
+    output: Output | None = None,
+    path: str = "",
+    start_s: float = 60.0,
+    hang_s: float = 20.0,
+    stop_s: float = 25.0,
 ) -> Place:
     told = read_settings(Told, {"app": app, "group": path, "namespace": "first", "signing_keys": "k1:secret"})
-    spec = Spec("worker 'billing'", "tests.headrace_supervisor.faulty", told, group, hang_s=hang_s, **of)
+    spec = Spec(
+        *("worker 'billing'", "tests.headrace_supervisor.faulty", told, group),
+        start_s=start_s,
+        hang_s=hang_s,
+        stop_s=stop_s,
+    )
     return Place(spec, {"pipe": "first"}, POLICY, output)
 
 
