@@ -5,13 +5,12 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx
 from msgspec import structs
 from redis import Redis
+from tests.support.acl import hashed, refusals
 from tests.support.redis_server import IN_MEMORY, RedisServer
 from tests.support.services import Service, services
 
@@ -63,14 +62,7 @@ class Secured:
 
     def denied(self) -> list[str]:
         """Give what the server has refused so far, and forget it."""
-        with Redis.from_url(self.url(ADMIN), decode_responses=True) as admin:
-            log: Any = admin.execute_command("ACL", "LOG")
-            admin.execute_command("ACL", "LOG", "RESET")
-        entries = [
-            dict(zip(entry[::2], entry[1::2], strict=True)) if isinstance(entry, list) else entry for entry in log
-        ]
-        told = sorted({f"{entry['username']}: {entry['reason']} {entry['object']}" for entry in entries})
-        return [each for each in told if "client|setinfo" not in each]  # the client library asks, and takes a no
+        return refusals(self.url(ADMIN))
 
     def _service(self, name: str, user: str, **settings: str) -> Service:
         return Service(name, bus_url=self.url(user), namespace=self.plan.pipe, **settings)
@@ -82,9 +74,7 @@ def secured(app: str) -> Iterator[Secured]:
     plan = load_plan(app)
     users = users_of(plan, plan.pipe)
     passwords = {name: secrets.token_urlsafe(24) for name in (ADMIN, *(user.name for user in users))}
-    lines = [
-        structs.replace(user, passwords=(sha256(passwords[user.name].encode()).hexdigest(),)).line() for user in users
-    ]
+    lines = [structs.replace(user, passwords=(hashed(passwords[user.name]),)).line() for user in users]
     lines += ["user default off", f"user {ADMIN} on >{passwords[ADMIN]} ~* &* +@all"]
     with tempfile.TemporaryDirectory() as directory:
         acl_file = Path(directory, "users.acl")

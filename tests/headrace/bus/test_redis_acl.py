@@ -8,6 +8,7 @@ import pytest
 from examples.fund_load.pipe import pipe as fund_load
 from examples.orders.pipe import pipe as orders
 from redis import Redis
+from tests.support.acl import words
 from tests.support.redis_server import RedisServer
 
 from headrace import Pipe
@@ -108,8 +109,3 @@ def test_a_server_takes_every_line_and_a_second_time_replaces_the_first(
             for line in (each.line(), each.line_of_redis_6(), each.line()):
                 admin.execute_command("ACL", "SETUSER", *words(line))
             assert len(admin.acl_getuser(each.name)["selectors"]) == len(each.rules)
-
-
-def words(line: str) -> list[str]:
-    """Take a line of an ACL file apart as ACL SETUSER wants it: a selector is one word."""
-    return re.findall(r"\([^)]*\)|\S+", line.removeprefix("user "))

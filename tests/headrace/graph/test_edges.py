@@ -5,7 +5,7 @@ from examples.fund_load.pipe import pipe as fund_load
 from examples.orders.pipe import pipe as orders
 from msgspec import Struct
 
-from headrace import Drop, Gather, Pipe, To
+from headrace import Drop, Gather, Partial, Pipe, To
 from headrace.graph.edges import Edges, edges_of, ingress_edges
 
 
@@ -126,3 +126,25 @@ def test_who_begins_a_wait_sets_its_alarm() -> None:
 def test_some_group_may_end_any_run_of_its_pipe(pipe: Pipe) -> None:
     plan = pipe.compile()
     assert any(edges_of(plan, group).may_end_any for group in plan.groups)
+
+
+def test_a_group_appends_to_a_join_behind_another_group_since_ending_its_branch_may_complete_it() -> None:
+    pipe = Pipe("behind")
+
+    @pipe.node(group="first")
+    async def start(ask: Ask) -> Part | Drop:
+        return Drop()
+
+    @pipe.node(group="second")
+    async def between(part: Part) -> Other:
+        return Other(part.id)
+
+    @pipe.node(group="third")
+    async def beside(ask: Ask) -> Whole:
+        return Whole(ask.id)
+
+    @pipe.node(group="fourth")
+    async def meet(whole: Whole, other: Partial[Other]) -> End:
+        return End(whole.id)
+
+    assert edges_of(pipe.compile(), "first").appends == ("first", "second", "fourth")

@@ -54,12 +54,16 @@ class RandomPlans(RuleBasedStateMachine):
         self.is_broken = False
         self.loop = asyncio.new_event_loop()
         namespace = f"plans-{uuid4().hex}"
-        self.redis = RedisBus(self.url, namespace=namespace, lane_batch=batch)
+        self.redis = self.open_redis(plan, namespace, batch)
         self.random = Random(seed)
         buses = BothBuses(MemoryBusOverTheWire(lane_batch=batch), self.redis, namespace)
         self.history = History(plan, buses)
         self.do(self.history.begin())
         self.do(self.history.submit(starts, expires=False))
+
+    def open_redis(self, plan: Plan, namespace: str, batch: int) -> RedisBus:
+        """Open the bus on Redis for one history."""
+        return RedisBus(self.url, namespace=namespace, lane_batch=batch)
 
     def teardown(self) -> None:
         if not hasattr(self, "history"):
