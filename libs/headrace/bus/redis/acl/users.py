@@ -5,7 +5,7 @@ namespace to a script, which by itself opens none.
 
 | user | reads and changes | appends to |
 | --- | --- | --- |
-| `worker-<group>` | its stream, schedule, spills, lanes; runs, joins | successors, dead letters, replies, events |
+| `worker-<group>` | its stream, schedule, spills, lanes; runs, joins | successors, dead letters, answers, events |
 | `gateway` | runs, joins, waiters, inboxes, events; lanes of tickets | streams that runs and signals enter by |
 | `reply` | replies, waiters | inboxes |
 | `keda` | the lengths of the groups' streams, no more | |
@@ -112,6 +112,10 @@ def _worker(plan: ExecutionPlan, group: str, places: _Places) -> tuple[Rule, ...
         Rule(("hgetall", "hdel", "hset", "pexpire"), places.each(lambda keys: keys.listeners)),
         Rule(("srem", "smembers"), places.each(lambda keys: keys.abandoned)),
         Rule(("xread",), places.each(lambda keys: keys.control), Access.READ),
+        # a commit that ends a run answers those of its waiters whose inboxes it knows
+        Rule(("hget", "hdel"), places.each(lambda keys: keys.waiters)),
+        Rule(("xadd", "pexpire"), places.each(lambda keys: keys.inbox("*")), Access.WRITE),
+        Rule(("incrby",), places.each(lambda keys: keys.replied)),
         *_changes_of_runs(plan, edges, places),
     )
 
