@@ -29,10 +29,11 @@ from headrace_gateway.health import health_router
 from headrace_gateway.limits import Limits
 from headrace_gateway.metrics import metrics_router
 from headrace_gateway.openapi import SCHEMES, components_of, secured
-from headrace_gateway.pipes import pipes_router
+from headrace_gateway.pipes import pipe_endpoints, pipes_router
 from headrace_gateway.problem import TRACE_HEADER, ProblemError, problem, problem_of
 from headrace_gateway.runs import runs_router
 from headrace_gateway.served import Served
+from headrace_gateway.short_way import ShortWay
 from headrace_gateway.signals import signals_router
 
 _CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
@@ -77,9 +78,10 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
             await time.first()
             yield
 
+    endpoints = pipe_endpoints(served)
     app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
     for router in (
-        pipes_router(served),
+        pipes_router(served, endpoints),
         runs_router(served),
         signals_router(served),
         health_router(served),
@@ -89,6 +91,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     app.state.waiters = waiters
     app.state.followers = followers
     _answer_errors(app)
+    app.add_middleware(ShortWay, endpoints=endpoints, handlers=app.exception_handlers)
     _describe(app, plans, access.schemes if access else ())
     return app
 

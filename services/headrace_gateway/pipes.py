@@ -1,6 +1,6 @@
 """`POST /v1/pipes/{pipe}`: starts a run and waits for its result, as long as the request asks."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -26,6 +26,7 @@ from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.run_body import RunBody
 from headrace_gateway.runs import run_path
 from headrace_gateway.served import Served
+from headrace_gateway.short_way import Endpoint
 
 _JSON = "application/json"
 _EXPIRY_GRACE_S = 0.5  # over a run's own deadline, so that its worker's word "expired" is heard
@@ -33,15 +34,19 @@ _EXPIRY_GRACE_S = 0.5  # over a run's own deadline, so that its worker's word "e
 _encode = msgspec.json.Encoder().encode
 
 
-def pipes_router(served: Served) -> APIRouter:
-    """Make a concrete path a pipe, so that each has its own schema, and one that says what is not there."""
-    router = APIRouter(prefix="/v1/pipes", tags=["pipes"])
-    for pipe, client in served.clients.items():
-        router.add_api_route(
-            f"/{pipe}", _endpoint(served, client), methods=["POST"], response_model=None, **operation_of(client.plan)
-        )
+def pipe_endpoints(served: Served) -> dict[str, Endpoint]:
+    """Make the endpoint of each pipe, by its path."""
+    return {_path(pipe): _endpoint(served, client) for pipe, client in served.clients.items()}
 
-    @router.post("/{pipe}", include_in_schema=False)
+
+def pipes_router(served: Served, endpoints: Mapping[str, Endpoint]) -> APIRouter:
+    """Make a concrete path a pipe, so that each has its own schema, and one that says what is not there."""
+    router = APIRouter(tags=["pipes"])
+    for pipe, client in served.clients.items():
+        endpoint = endpoints[_path(pipe)]
+        router.add_api_route(_path(pipe), endpoint, methods=["POST"], response_model=None, **operation_of(client.plan))
+
+    @router.post("/v1/pipes/{pipe}", include_in_schema=False)
     async def unknown_pipe(request: Request, pipe: str) -> Response:
         await served.caller(request)
         detail = f"no pipe of this name is served here{suggest(pipe, served.clients)}"
@@ -50,9 +55,13 @@ def pipes_router(served: Served) -> APIRouter:
     return router
 
 
-def _endpoint(served: Served, client: Client) -> Callable[[Request], Awaitable[Response]]:
+def _path(pipe: str) -> str:
+    return f"/v1/pipes/{pipe}"
+
+
+def _endpoint(served: Served, client: Client) -> Endpoint:
     pipe, codec = client.plan.pipe, client.plan.codecs[client.plan.entry_type]
-    slots = served.admission.endpoint(f"/v1/pipes/{pipe}")
+    slots = served.admission.endpoint(_path(pipe))
 
     async def start_run(request: Request) -> Response:
         caller = await served.caller(request)

@@ -140,7 +140,7 @@ class Waiters:
         self._limits.add(limit)
         try:
             async with limit:
-                return await asyncio.shield(future)
+                return await future
         except TimeoutError:
             self.counts["timed_out"] += 1
             await self._leave(trace_id, future)
