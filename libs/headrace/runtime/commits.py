@@ -15,7 +15,9 @@ from headrace.ledger.values import Answer, Commit
 
 _log = structlog.get_logger("headrace.consumer")
 _RETRY_S = 0.2  # between tries while the bus is away
-COMMIT_LIMIT = 256  # commits in one call: a few ms of the server's time
+# Commits in one call: enough to share its cost, and few enough that a worker with all its slots taken runs the next
+# hops while the server carries these out.
+COMMIT_LIMIT = 64
 
 
 class Commits:

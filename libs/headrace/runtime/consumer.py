@@ -17,7 +17,7 @@ from headrace.kernel.gate import Gate
 from headrace.kernel.runner import AsyncRunner
 from headrace.ledger.values import Commit, Delivery
 from headrace.runtime.chores import Chore, repeat
-from headrace.runtime.commits import COMMIT_LIMIT, Commits
+from headrace.runtime.commits import Commits
 from headrace.runtime.gates import all_open
 from headrace.runtime.slow_hops import SlowHops
 
@@ -26,6 +26,7 @@ _READ_WAIT_S = 0.5  # bounds how long a stop waits for the read under way
 _RETRY_S = 0.2  # between tries while the bus is away
 _EXPIRE_EVERY_S = 0.25
 _CLAIM_EVERY_S = 1.0  # how long a dead worker's entries lie about after their lease
+_PROMOTE_LIMIT = 256  # in one call: a few ms of the server's time
 _GONE_S = 600.0  # a worker that lives has asked for work thousands of times meanwhile
 
 
@@ -92,7 +93,7 @@ class Consumer:
         self._tasks = asyncio.TaskGroup()
         self._slow_hops = SlowHops(options.slow_after_s)
         self._held: dict[tuple[int, str], Delivery] = {}
-        self._hops: set[asyncio.Task[None]] = set()
+        self._hops: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._slot_free = asyncio.Event()
         self._empty = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -130,7 +131,7 @@ class Consumer:
             # what speaks to the bus is told rather than cancelled: a cancelled call leaves its connection half used
             self._ended.set()
             self._commits.end()
-            for hop in self._hops:
+            for hop in self._hops.values():
                 hop.cancel()
 
     def stop(self) -> None:
@@ -199,9 +200,7 @@ class Consumer:
             self.counts["poison"] += 1
             self._commits.add(self._runner.give_up(delivery))
             return
-        task = self._tasks.create_task(self._hop(delivery))
-        self._hops.add(task)
-        task.add_done_callback(self._hops.discard)
+        self._hops[key] = self._tasks.create_task(self._hop(delivery))
 
     async def _hop(self, delivery: Delivery) -> None:
         try:
@@ -226,7 +225,9 @@ class Consumer:
                 await asyncio.sleep(_RETRY_S)
 
     def _let_go(self, partition: int, delivery_id: str) -> None:
-        self._held.pop((partition, delivery_id), None)
+        key = (partition, delivery_id)
+        self._held.pop(key, None)
+        self._hops.pop(key, None)
         self._slot_free.set()
         if not self._held:
             self._empty.set()
@@ -259,11 +260,11 @@ class Consumer:
 
     async def _promote(self) -> None:
         """Put scheduled items that are due back."""
-        self.counts["promoted"] += await self._bus.promote(self.stream, limit=COMMIT_LIMIT)
+        self.counts["promoted"] += await self._bus.promote(self.stream, limit=_PROMOTE_LIMIT)
 
     async def _expire(self) -> None:
         """End runs whose deadline has passed, whatever their work waits for."""
-        self.counts["expired"] += await self._bus.expire(limit=COMMIT_LIMIT)
+        self.counts["expired"] += await self._bus.expire(limit=_PROMOTE_LIMIT)
 
     async def _sweep(self) -> None:
         """Remove the consumers of workers that are long gone."""

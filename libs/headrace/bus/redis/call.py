@@ -1,7 +1,6 @@
 """The KEYS and ARGV of one script call, in the order that the scripts' headers give. Pure."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -83,6 +82,7 @@ decode_due = msgspec.msgpack.Decoder(Due).decode
 decode_tickets = msgspec.msgpack.Decoder(Tickets).decode
 
 
+_NOTHING = (0, 0, 0)  # what `work` adds of no joins, no changes of feeders, no outputs
 _SHORT = 0xFFFF  # bytes, of what msgpack calls str 16
 
 
@@ -112,6 +112,7 @@ class Call:
         self._args: list[Value | Raw] = []
         self._spell = keys
         self._numbers: dict[tuple[str, ...], int] = {}
+        self._runs: dict[str, int] = {}
 
     @property
     def argv(self) -> list[Value]:
@@ -130,14 +131,21 @@ class Call:
         """Add arguments; bytes go through `raw`."""
         self._args.extend(values)
 
+    def run(self, trace_id: str) -> int:
+        """Give the number of a run's keys; 0 for no run."""
+        number = self._runs.get(trace_id)
+        if number is None:
+            number = self._runs[trace_id] = self.number(*self._spell.run(trace_id)) if trace_id else 0
+        return number
+
     def lane(self, lane: str, group: str) -> None:
         """Add a lane, which the empty name says is none."""
         self.add(self.number(*self._spell.lane(lane, group)) if lane else 0, lane)
 
-    def holds(self, trace_id: str, holds: Holds) -> None:
-        """Add what a run holds."""
-        self.add(self.number(self._spell.events(trace_id)) if holds.keeps_events else 0, len(holds.tickets))
-        for lane, group in holds.tickets:
+    def holds(self, trace_id: str, tickets: Tickets, *, keeps_events: bool) -> None:
+        """Add what a run holds, as `Holds` has it."""
+        self.add(self.number(self._spell.events(trace_id)) if keeps_events else 0, len(tickets))
+        for lane, group in tickets:
             self.lane(lane, group)
 
     def told(self, told: Sequence[Told]) -> None:
@@ -171,6 +179,9 @@ class Call:
             spill: Those of its outputs that come later.
             group: Whose schedule remembers the spill.
         """
+        if not outputs and not ended and spill is None:  # a hop that ends a run, or a branch of one
+            self._args += _NOTHING
+            return
         change = net_feeds(ended, outputs, spill.feeds if spill else ())
         reached = [output.join for output in outputs if isinstance(output, Arrive | Open)]
         bereft = [feed.join for feed, by in change.items() if by < 0]
@@ -212,37 +223,33 @@ class Call:
 
     def settled(self, settled: Settled, group: str, spill: Spill | None) -> None:
         """Add how one item ended."""
-        back = [output.item for output in settled.outputs if isinstance(output, Schedule | Park)]
-        is_again = any(isinstance(output, Schedule) and output.lane for output in settled.outputs)
+        back = [output for output in settled.outputs if isinstance(output, Schedule | Park)]
+        is_again = any(isinstance(output, Schedule) and output.lane for output in back)
         terminal = settled.terminal
-        with self._passage():
-            self.add(
-                self.number(*self._spell.run(settled.trace_id)) if settled.trace_id else 0,
-                settled.trace_id,
-                settled.ticket,
-                int(is_again),
-                "" if any(item.stash for item in back) else settled.stash,
-                terminal.state if terminal else "",
-                raw(terminal.blob) if terminal else "",
-                int(settled.dead is not None),
-                raw(settled.dead) if settled.dead else "",
-            )
-            self.holds(settled.trace_id, Holds(settled.tickets, settled.keeps_events))
-            self.told(settled.told)
-            self.work(settled.trace_id, settled.feeds, settled.outputs, spill, group)
+        place = self._begin()
+        self._args += (
+            self.run(settled.trace_id),
+            settled.trace_id,
+            settled.ticket,
+            int(is_again),
+            "" if any(output.item.stash for output in back) else settled.stash,
+            terminal.state if terminal else "",
+            raw(terminal.blob) if terminal else "",
+            int(settled.dead is not None),
+            raw(settled.dead) if settled.dead else "",
+        )
+        self.holds(settled.trace_id, settled.tickets, keeps_events=settled.keeps_events)
+        self.told(settled.told)
+        self.work(settled.trace_id, settled.feeds, settled.outputs, spill, group)
+        self._end(place)
 
     def commit(self, group: str, commit: Commit, spills: Sequence[Spill | None]) -> None:
         """Add a commit; `spills` has one for each settled item that needs one."""
-        staged = [spill.key for spill in spills if spill is not None]
-        self.add(commit.delivery_id, len(staged), *(self.number(key) for key in staged))
+        staged = [self.number(spill.key) for spill in spills if spill is not None]
+        self._args += (commit.delivery_id, len(staged), *staged)
         self.lane(commit.lane, group)
-        self.add(
-            int(commit.state is not None),
-            raw(commit.state or b""),
-            commit.state_ttl_ms,
-            commit.limit,
-            len(commit.settled),
-        )
+        state = raw(commit.state) if commit.state else ""
+        self._args += (int(commit.state is not None), state, commit.state_ttl_ms, commit.limit, len(commit.settled))
         for settled, spill in zip(commit.settled, spills, strict=True):
             self.settled(settled, group, spill)
         self.add(len(commit.rest))
@@ -257,14 +264,14 @@ class Call:
             letter: That letter's id.
         """
         tickets = submission.tickets
-        self.add(self.number(*self._spell.run(submission.trace_id)), self.number(dead) if dead else 0, letter)
+        self.add(self.run(submission.trace_id), self.number(dead) if dead else 0, letter)
         self.add(submission.pipe, submission.most_open)
-        with self._passage():
-            self.add(submission.trace_id, submission.plan, submission.inbox, submission.timeout_ms)
-            self.add(submission.fingerprint)
-            self.add(raw(_encode(tickets)) if tickets else "")
-            self.holds(submission.trace_id, Holds(tickets, submission.keeps_events))
-            self.work(submission.trace_id, (), submission.outputs)
+        place = self._begin()
+        self.add(submission.trace_id, submission.plan, submission.inbox, submission.timeout_ms)
+        self.add(submission.fingerprint, raw(_encode(tickets)) if tickets else "")
+        self.holds(submission.trace_id, tickets, keeps_events=submission.keeps_events)
+        self.work(submission.trace_id, (), submission.outputs)
+        self._end(place)
 
     def due(self, group: str, member: bytes, holds: Holds) -> None:
         """Add a due member of the group's schedule, as `due.lua` gave it.
@@ -273,30 +280,31 @@ class Call:
             holds: Its run's; needed for an alarm.
         """
         due = decode_due(member)
-        with self._passage():
-            self.add(raw(member), self.number(*self._spell.run(due.trace_id)), due.trace_id)
-            match due.what:
-                case Schedule(lane=lane, item=item):
-                    self.add("item")
-                    self.lane(lane, group)
-                    self._item(group, item)
-                case Alarm(join=join):
-                    self.add("alarm")
-                    self.join(due.trace_id, join)
-                    self.add(raw(timed_out(join.node, join.group).blob))
-                    self.holds(due.trace_id, holds)
-                case Spill():
-                    raise ValueError("a spill is emptied by itself")
+        place = self._begin()
+        self.add(raw(member), self.run(due.trace_id), due.trace_id)
+        match due.what:
+            case Schedule(lane=lane, item=item):
+                self.add("item")
+                self.lane(lane, group)
+                self._item(group, item)
+            case Alarm(join=join):
+                self.add("alarm")
+                self.join(due.trace_id, join)
+                self.add(raw(timed_out(join.node, join.group).blob))
+                self.holds(due.trace_id, holds.tickets, keeps_events=holds.keeps_events)
+            case Spill():
+                raise ValueError("a spill is emptied by itself")
+        self._end(place)
 
     def _item(self, group: str, item: Item) -> None:
         self.add(
             self.number(self._spell.stream(group)), item.ticket, item.stash, len(item.frames), *map(raw, item.frames)
         )
 
-    @contextmanager
-    def _passage(self) -> Iterator[None]:
-        """Put the number of the arguments that the body adds in front of them."""
-        place = len(self._args)
+    def _begin(self) -> int:
+        """Begin a passage, in front of which the number of its arguments stands; gives its place for `_end`."""
         self._args.append(0)
-        yield
-        self._args[place] = len(self._args) - place - 1
+        return len(self._args)
+
+    def _end(self, place: int) -> None:
+        self._args[place - 1] = len(self._args) - place

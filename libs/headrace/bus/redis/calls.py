@@ -65,7 +65,7 @@ def unspill_call(keys: Keys, group: str, part: Part, holds: Holds, limits: Limit
     """Spell a call of `unspill`."""
     call = _run_call(keys, limits, keys.scheduled(group), part.key, *keys.run(part.trace_id))
     call.add(raw(STARVED.blob), raw(part.member), part.length, len(part.outputs), part.trace_id)
-    call.holds(part.trace_id, holds)
+    call.holds(part.trace_id, holds.tickets, keeps_events=holds.keeps_events)
     call.work(part.trace_id, part.feeds, part.outputs)
     return call
 
@@ -91,7 +91,7 @@ def end_call(keys: Keys, trace_id: str, terminal: Terminal, holds: Holds, limits
     """Spell a call of `end`."""
     call = _run_call(keys, limits, *keys.run(trace_id))
     call.add(trace_id, terminal.state, raw(terminal.blob))
-    call.holds(trace_id, holds)
+    call.holds(trace_id, holds.tickets, keeps_events=holds.keeps_events)
     return call
 
 
@@ -118,7 +118,7 @@ def tell_call(keys: Keys, told: list[Told], limits: Limits) -> Call:
     call = Call(keys)
     call.add(limits.kept_events, len(told))
     for one in told:
-        call.add(call.number(*keys.run(one.trace_id)), call.number(keys.events(one.trace_id)))
+        call.add(call.run(one.trace_id), call.number(keys.events(one.trace_id)))
         call.told([one])
     return call
 
@@ -126,8 +126,11 @@ def tell_call(keys: Keys, told: list[Told], limits: Limits) -> Call:
 def deliver_call(keys: Keys, matches: list[tuple[TerminalEvent, tuple[str, ...]]], coordinators: str) -> Call:
     """Spell a call of `deliver`."""
     call = Call(keys, keys.replies, keys.waiters)
-    call.add(coordinators, INBOX_KEPT_MS, len(matches))
+    unwaited = [event.id for event, inboxes in matches if not inboxes]
+    call.add(coordinators, INBOX_KEPT_MS, len(unwaited), *unwaited, len(matches) - len(unwaited))
     for event, inboxes in matches:
+        if not inboxes:
+            continue
         call.add(event.id, event.trace_id, event.terminal.state, raw(event.terminal.blob), len(inboxes))
         call.add(*(call.number(keys.inbox(inbox)) for inbox in inboxes))
     return call

@@ -38,10 +38,12 @@ class Spills:
         self._server = server
         self._over = over
 
+    def fits(self, commit: Commit) -> bool:
+        """Tell whether one call can hold all of a commit."""
+        return all(len(settled.outputs) <= self._over for settled in commit.settled)
+
     async def stage(self, keys: Keys, group: str, commit: Commit) -> Staged:
         """Take the outputs out of a commit that are too many for one call."""
-        if all(len(settled.outputs) <= self._over for settled in commit.settled):
-            return Staged(commit, (None,) * len(commit.settled))
         staged = [await self._staged(keys, group, settled) for settled in commit.settled]
         return Staged(structs.replace(commit, settled=tuple(one for one, _ in staged)), tuple(one for _, one in staged))
 

@@ -20,6 +20,7 @@ from headrace.wire.trace import partition_of
 WORKERS = "workers"
 CALL_OUTPUTS = 4096  # in one call over all its commits: some ten ms of the server's time
 KNOWN_INBOXES = 16  # their keys go with every commit; of more the coordinator tells
+_ANSWERS = {answer.value.encode(): answer for answer in Answer}
 _MS = 1000
 
 
@@ -79,10 +80,15 @@ class RedisWork:
         answers: list[list[Answer]] = [[] for _ in commits]
         for partition, positions in by_partition(commits, lambda commit: commit.partition).items():
             keys = self._server.keys[partition]
-            staged = [await self._spills.stage(keys, group, commits[position]) for position in positions]
+            staged = [
+                Staged(commits[position], (None,) * len(commits[position].settled))
+                if self._spills.fits(commits[position])
+                else await self._spills.stage(keys, group, commits[position])
+                for position in positions
+            ]
             raw = [words for batch in calls_of(staged, CALL_OUTPUTS) for words in await self._send(keys, group, batch)]
             for position, words in zip(positions, raw, strict=True):
-                answers[position] = [Answer(word.decode()) for word in words]
+                answers[position] = [_ANSWERS[word] for word in words]
         return answers
 
     async def promote(self, group: str, *, limit: int) -> int:

@@ -1,12 +1,12 @@
--- end_run(run, state, blob): the run's terminal: stored, and told to who waits, or to the replies stream, and to whoever follows the
--- run. Unless the run has completed, what is under way is abandoned, and listeners are told.
+-- end_run(run, state, blob): the run's terminal: stored by `save_run`, and told to who waits, or to the replies stream, and to
+-- whoever follows the run. Unless the run has completed, what is under way is abandoned, and listeners are told.
 -- @include chronicle
 -- @include let_go
 -- @include reply
 local function end_run(run, state, blob)
   local env = run.env
   run.state = state
-  redis.call('HSET', run.key, 'state', state, 'terminal', blob)
+  run.terminal = blob
   reply(env, run.trace, state, blob)
   if run.counted then redis.call('HINCRBY', env.admitted, 'ended:' .. run.counted, 1) end
   if run.events then chronicle(run, 'state', state, 'terminal', blob) end
