@@ -133,11 +133,10 @@ def test_the_images_say_themselves_that_they_are_healthy(running: Running) -> No
 
 def test_every_pod_ends_in_order_within_its_grace(running: Running) -> None:
     services = [name for name in running.pods.names if name != "redis"]
-    for name in services:
-        docker("stop", "--time", str(running.pods.grace_s(name)), running.containers[name])
+    containers = [running.containers[name] for name in services]
+    docker("stop", "--time", str(min(map(running.pods.grace_s, services))), *containers)
     codes = {name: docker("inspect", "--format", "{{.State.ExitCode}}", running.containers[name]) for name in services}
-    for name in services:
-        docker("start", running.containers[name])
+    docker("start", *containers)
     assert codes == dict.fromkeys(services, "0")
     wait_until_sync(running.is_ready, timeout_s=BUS_S, description="the gateway is ready again")
     assert running.attempt(2)["accepted"] is True

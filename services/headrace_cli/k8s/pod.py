@@ -46,6 +46,7 @@ class Workload(Struct, frozen=True):
         container: More of its container.
         memory: The most it may use.
         signs: Whether it opens envelopes, and so needs the keys that sign them.
+        is_scaled: Whether something in the same directory says how many there are; then the Deployment does not.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Workload(Struct, frozen=True):
     container: Object
     memory: str = "512Mi"
     signs: bool = True
+    is_scaled: bool = False
     group: str = ""
 
 
@@ -68,7 +70,7 @@ def workload(made: Deployment, of: Workload) -> list[Object]:
         "kind": "Deployment",
         "metadata": {"name": of.name, "labels": names},
         "spec": {
-            "replicas": made.replicas,
+            **({} if of.is_scaled else {"replicas": made.replicas}),
             "revisionHistoryLimit": 3,
             "selector": selector,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},

@@ -31,6 +31,7 @@ def gateway(made: Deployment) -> list[Object]:
                     "ports": [{"name": "http", "containerPort": PORT}],
                     "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(_UNROUTED_S)]}}},
                 },
+                is_scaled=True,
             ),
         ),
         {
