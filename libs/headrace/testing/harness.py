@@ -1,7 +1,7 @@
 """What a test of a pipe holds: it runs the pipe in memory, crashes it, and compares it with Redis."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -15,7 +15,9 @@ from headrace.testing.crashes import survives
 from headrace.testing.differences import Compare, DifferenceError, whole
 from headrace.testing.parity import parity
 from headrace.testing.record import Crash, CrashPoint
+from headrace.testing.rehearsal import LONGEST_S, Rehearsal, Setting, rehearse
 from headrace.testing.trial import DEFAULT_TIMEOUT_S, UnansweredError, in_memory, try_out
+from headrace.testing.virtual_time import START_S
 
 T = TypeVar("T")
 OpenBus = Callable[[str | None], AbstractAsyncContextManager[Bus]]
@@ -62,6 +64,39 @@ class Harness:
         self.events.extend(trial.record.events)
         self.dead_letters.extend(trial.record.dead_letters)
         return list(trial.answers)
+
+    async def rehearse(  # noqa: PLR0913 - all that a run may be given in place of the real
+        self,
+        pipe: Pipe,
+        message: object,
+        *,
+        replace: Mapping[str, Any] | None = None,
+        providers: Sequence[Any] = (),
+        signals: Mapping[str, Any] | None = None,
+        timeout_s: float = LONGEST_S,
+        start: float = START_S,
+    ) -> Rehearsal:
+        """Run one message in the in-process engine, on virtual time: sleeps, time-outs and back-offs take none.
+
+        It runs in a thread with an event loop of its own. A failed run is not raised: `Rehearsal.failure` says why.
+
+        Args:
+            replace: By node, what stands in for it: a function that is given those of the node's parameters that it
+                has, by name; or a message, or a list of them, to return; or an exception to raise.
+            providers: dishka providers, whose instances go before those of the pipe's.
+            signals: What calls that suspend themselves find there already, by name.
+            timeout_s: Seconds, of virtual time, until the run expires.
+            start: The Unix time that it starts at, in seconds.
+
+        Raises:
+            ValueError: A node that is to be replaced is not there.
+        """
+        setting = Setting(
+            stand_ins=replace or {}, providers=providers, signals=signals or {}, timeout_s=timeout_s, start=start
+        )
+        rehearsal = await asyncio.to_thread(rehearse, pipe, message, setting)
+        self.events.extend(rehearsal.events)
+        return rehearsal
 
     async def survives(
         self,
@@ -120,6 +155,31 @@ class SyncHarness:
     def run_all(self, pipe: Pipe, messages: Sequence[object], *, timeout_s: float = DEFAULT_TIMEOUT_S) -> list[Any]:
         """As `Harness.run_all`."""
         return _blocking(self._harness.run_all(pipe, messages, timeout_s=timeout_s))
+
+    def rehearse(  # noqa: PLR0913 - as Harness.rehearse
+        self,
+        pipe: Pipe,
+        message: object,
+        *,
+        replace: Mapping[str, Any] | None = None,
+        providers: Sequence[Any] = (),
+        signals: Mapping[str, Any] | None = None,
+        timeout_s: float = LONGEST_S,
+        start: float = START_S,
+    ) -> Rehearsal:
+        """As `Harness.rehearse`."""
+        __tracebackhide__ = True
+        return _blocking(
+            self._harness.rehearse(
+                pipe,
+                message,
+                replace=replace,
+                providers=providers,
+                signals=signals,
+                timeout_s=timeout_s,
+                start=start,
+            )
+        )
 
     def survives(
         self,

@@ -17,5 +17,5 @@ def test_the_page_shows_what_pytest_prints(tmp_path: Path, redis_url: str, monke
     command = [sys.executable, "-m", "pytest", "-q", "-p", "headrace.testing.plugin", f"--headrace-redis={redis_url}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("...")
-    assert "3 passed" in done.stdout
+    assert done.stdout.startswith(".....")
+    assert "5 passed" in done.stdout

@@ -1,0 +1,78 @@
+"""Time that passes only when nothing else can: sleeps, time-outs and back-offs take none of the machine's.
+
+Where an event loop would sleep until a timer is due, this one goes on to that moment at once. Time stands while a
+thread works for it, for a thread's time is the machine's.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+START_S = 1_750_000_000.0
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on virtual time, from 0."""
+
+    def __init__(self) -> None:
+        self._passed_s = 0.0
+        self._holders = 0
+        super().__init__(_Jumping(self))
+
+    def time(self) -> float:
+        """Seconds that have passed."""
+        return self._passed_s
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let time stand meanwhile."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+
+    def pass_by(self, seconds: float) -> bool:
+        """Let time go on, unless it has to stand; tells whether it did."""
+        if self._holders:
+            return False
+        self._passed_s += seconds
+        return True
+
+
+class VirtualClock:
+    """A `kernel.clock.Clock` on the time of a virtual loop.
+
+    Args:
+        start: The Unix time that it starts from, in seconds.
+    """
+
+    def __init__(self, loop: VirtualLoop, start: float = START_S) -> None:
+        self._loop = loop
+        self._start_s = start
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._start_s + self._loop.time()
+
+    def monotonic(self) -> float:
+        """Seconds since the loop was made."""
+        return self._loop.time()
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Waits for files and other threads; for time it does not wait."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, Any]]:
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        found = super().select(0)
+        if found or self._loop.pass_by(timeout):
+            return found
+        return super().select(None)  # a thread will say when it is done
