@@ -39,12 +39,13 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - values that are JSON
 
 
 def _changes(path: str, before: object, after: object) -> Iterator[Change]:
+    whole = Change(path, before, after)
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _of_fields(path, cast("dict[str, object]", before), cast("dict[str, object]", after))
     elif isinstance(before, list) and isinstance(after, list):
         yield from _of_places(path, cast("list[object]", before), cast("list[object]", after))
     elif before != after:
-        yield Change(path, before, after)
+        yield whole
 
 
 def _of_fields(path: str, before: dict[str, object], after: dict[str, object]) -> Iterator[Change]:
