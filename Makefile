@@ -5,13 +5,14 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check format test docker-test soak bench lock locks audit clean
+.PHONY: help setup demo check format test docker-test ray-test soak bench lock locks audit clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo         the hello world pipe over HTTP, in one process, without Redis"
 	@echo "make test         the tests, all but those that need Docker"
 	@echo "make docker-test  the tests that build the images and run compose"
+	@echo "make ray-test     the tests on a real Ray, which this installs (80 MB)"
 	@echo "make soak         load on Redis for SECONDS=60 while processes are killed, and the proof that nothing was lost"
 	@echo "make bench        benchmarks beside other libraries; BENCH_ARGS=\"--quick --case 3\" narrows a run, --help tells more"
 	@echo "make check        format, lint, import contracts, types"
@@ -41,10 +42,14 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 test: $(READY)
-	$(BIN)/pytest -m "not docker" --numprocesses 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not docker and not ray" --numprocesses 3 --dist loadfile $(PYTEST_ARGS)
 
 docker-test: $(READY)
 	$(BIN)/pytest -m docker $(PYTEST_ARGS)
+
+ray-test: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[cli,ray]'
+	$(BIN)/pytest tests/headrace/executors/test_ray.py $(PYTEST_ARGS)
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),60) $(SOAK_ARGS)
@@ -66,7 +71,7 @@ $(BENCH)/.ready: $(READY) pyproject.toml
 
 # Constraints for pip, in .ci/venv and in the images' locks: what is tested is what is shipped.
 lock: $(READY)
-	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cli]' --group dev
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cli,ray]' --group dev
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 	$(MAKE) locks
 

@@ -1,4 +1,4 @@
-"""Every error and failure word of Headrace, in one place; imports nothing of the library.
+"""Every error of Headrace, in one place; imports of the library only the words of `failures`.
 
     HeadraceError
     ├── CompileError             compile_failed       the pipe has mistakes; all of them, with file and line
@@ -20,7 +20,10 @@
     ├── TooManyRunsError         too_many_runs        as many runs of the pipe are open as may be; try again later
     ├── RunSuspendedError        run_suspended        all that is left of a run waits for signals that nobody can send
     ├── WaitTimeoutError         wait_timeout         the wait ran out; the run goes on
+    ├── BackendMissingError      backend_missing      what an executor is to run on is not installed
     ├── ExecutorClosedError      executor_closed      the executor takes no tasks: not yet open, or closed
+    ├── ChannelClosedError       channel_closed       nothing can be sent, or nothing more comes
+    ├── ChannelLaggedError       channel_lagged       a receiver of a broadcast has missed messages; it goes on
     ├── TaskError                task_failed          a task gave no result for a reason that is not its own exception
     │   ├── TaskPendingError       task_pending         it has not ended; await it
     │   ├── TaskCancelledError     task_cancelled
@@ -34,87 +37,29 @@
 A class exists where a caller would act differently on it. `code` is stable; messages carry no payload and no secret.
 """
 
-from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from msgspec import Struct
-
-
-class FailureKind(StrEnum):
-    """What failed, in the words of every profile."""
-
-    STEP = "step"
-    STARTUP = "startup"
-    SHUTDOWN = "shutdown"
-    TIMEOUT = "timeout"
-    DEADLINE = "deadline"
-    CANCELLED = "cancelled"
-    JOIN_STARVED = "join_starved"
-    BARRIER_TIMEOUT = "barrier_timeout"
-    NO_ROUTE = "no_route"
-    INVALID_MESSAGE = "invalid_message"
-    WORKER_CRASH = "worker_crash"
-    TRANSPORT = "transport"
-    OVERLOAD = "overload"
-
-
-class FailureSource(StrEnum):
-    """Whose fault a failure is."""
-
-    USER_CODE = "user_code"
-    EXTERNAL_DEP = "external_dep"
-    FRAMEWORK = "framework"
-    PLATFORM = "platform"
-
-
-class Handoff(StrEnum):
-    """How a handoff to a group failed, worded the same everywhere."""
-
-    TIMED_OUT = "timed out"
-    TRANSPORT = "transport failed"
-    FAILED = "failed"
-
-    def for_group(self, group: str) -> str:
-        """Give the words."""
-        return f"remote handoff {self} for group '{group}'"
-
-
-_HANDOFF_OF_KIND = {
-    FailureKind.DEADLINE: Handoff.TIMED_OUT,
-    FailureKind.TRANSPORT: Handoff.TRANSPORT,
-    FailureKind.WORKER_CRASH: Handoff.FAILED,
-}
-
-
-class Failure(Struct, frozen=True, omit_defaults=True):
-    """Why a run failed, as callers and logs see it: no exception text, no payload.
-
-    Attributes:
-        node: The node that failed, empty where no node did.
-        group: The group whose worker saw it, empty where none did.
-        error: The exception's class name, empty where there was none.
-        detail: The exception's text; only where the operator turned that on.
-    """
-
-    kind: FailureKind
-    source: FailureSource
-    node: str = ""
-    group: str = ""
-    error: str = ""
-    detail: str = ""
-
-    def __str__(self) -> str:
-        where = f" in node '{self.node}'" if self.node else ""
-        what = f" ({self.error})" if self.error else ""
-        handoff = _HANDOFF_OF_KIND.get(self.kind) if self.group else None
-        kind = f"{handoff.for_group(self.group)} ({self.kind})" if handoff else self.kind
-        return f"{kind}{where}, source {self.source}{what}"
+from headrace.failures import Failure as Failure  # noqa: PLC0414 - who catches an error reads these words
+from headrace.failures import FailureKind as FailureKind  # noqa: PLC0414 - who catches an error reads these words
+from headrace.failures import FailureSource as FailureSource  # noqa: PLC0414 - who catches an error reads these words
+from headrace.failures import Handoff as Handoff  # noqa: PLC0414 - who catches an error reads these words
 
 
 class HeadraceError(Exception):
     """The root of the tree."""
 
     code: ClassVar[str] = "headrace_error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # an exception is pickled as a call with its text, which is not what ours are made of
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[HeadraceError], args: tuple[Any, ...], fields: dict[str, Any]) -> HeadraceError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
 
 
 class CompileError(HeadraceError):
@@ -329,6 +274,17 @@ class WaitTimeoutError(HeadraceError):
         super().__init__(f"no answer within {waited_s:g} s; the run goes on as trace_id '{trace_id}'")
 
 
+class BackendMissingError(HeadraceError):
+    """What an executor is to run on is not installed."""
+
+    code = "backend_missing"
+
+    def __init__(self, backend: str, module: str) -> None:
+        self.backend = backend
+        self.module = module
+        super().__init__(f"executor '{backend}' needs the module '{module}': pip install 'headrace[{backend}]'")
+
+
 class ExecutorClosedError(HeadraceError):
     """An executor takes no tasks outside of its context."""
 
@@ -336,6 +292,26 @@ class ExecutorClosedError(HeadraceError):
 
     def __init__(self) -> None:
         super().__init__("the executor is not open; submit within its context: async with Executor() as executor")
+
+
+class ChannelClosedError(HeadraceError):
+    """A channel's end is closed, or the other side is: nothing can be sent, or nothing more comes."""
+
+    code = "channel_closed"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"the channel is closed: {why}")
+
+
+class ChannelLaggedError(HeadraceError):
+    """A receiver of a broadcast has missed messages; its next one is the oldest that is kept."""
+
+    code = "channel_lagged"
+
+    def __init__(self, missed: int) -> None:
+        self.missed = missed
+        super().__init__(f"the receiver was too slow and has missed {missed} messages; it goes on with the oldest kept")
 
 
 class TaskError(HeadraceError):

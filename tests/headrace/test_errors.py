@@ -1,14 +1,18 @@
 """The error tree: stable codes, texts that say what to do, and failures without payload."""
 
 import inspect
+import pickle
 
 import pytest
 
 from headrace import errors
 from headrace.errors import (
     AppError,
+    BackendMissingError,
     BusError,
     BusUnavailableError,
+    ChannelClosedError,
+    ChannelLaggedError,
     CompileError,
     EnvelopeError,
     EnvelopeTooLargeError,
@@ -59,10 +63,28 @@ EXAMPLES: list[tuple[HeadraceError, type[HeadraceError], str, str]] = [
         "invalid message for type 'Ask': Field required",
     ),
     (
+        BackendMissingError("process", "cloudpickle"),
+        HeadraceError,
+        "backend_missing",
+        "executor 'process' needs the module 'cloudpickle': pip install 'headrace[process]'",
+    ),
+    (
         ExecutorClosedError(),
         HeadraceError,
         "executor_closed",
         "the executor is not open; submit within its context: async with Executor() as executor",
+    ),
+    (
+        ChannelClosedError("no receiver is left"),
+        HeadraceError,
+        "channel_closed",
+        "the channel is closed: no receiver is left",
+    ),
+    (
+        ChannelLaggedError(3),
+        HeadraceError,
+        "channel_lagged",
+        "the receiver was too slow and has missed 3 messages; it goes on with the oldest kept",
     ),
     (
         TaskPendingError(),
@@ -140,6 +162,12 @@ EXAMPLES: list[tuple[HeadraceError, type[HeadraceError], str, str]] = [
 ]
 
 
+@pytest.mark.parametrize("error", [example[0] for example in EXAMPLES], ids=lambda error: type(error).__name__)
+def test_an_error_goes_from_one_process_to_another_as_it_is(error: HeadraceError) -> None:
+    there = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (type(there), str(there), vars(there)) == (type(error), str(error), vars(error))
+
+
 @pytest.mark.parametrize(("error", "parent", "code", "text"), EXAMPLES, ids=lambda each: type(each).__name__)
 def test_an_error_has_a_stable_code_a_place_in_the_tree_and_a_text_that_says_what_is_wrong(
     error: HeadraceError, parent: type[HeadraceError], code: str, text: str
@@ -168,7 +196,10 @@ def test_codes_tell_errors_apart_but_for_a_run_that_failed() -> None:
     [
         (FAILURE, "step in node 'decide', source user_code (ValueError)"),
         (Failure(FailureKind.JOIN_STARVED, FailureSource.USER_CODE), "join_starved, source user_code"),
-        (Failure(FailureKind.WORKER_CRASH, FailureSource.PLATFORM, "", "main"), "worker_crash, source platform"),
+        (
+            Failure(FailureKind.WORKER_CRASH, FailureSource.PLATFORM, "", "main"),
+            "remote handoff failed for group 'main' (worker_crash), source platform",
+        ),
     ],
 )
 def test_a_failure_reads_as_a_sentence_without_its_detail(failure: Failure, text: str) -> None:

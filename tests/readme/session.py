@@ -81,7 +81,7 @@ class Session:
 
     def _python(self, block: Block) -> None:
         done = subprocess.run(
-            [sys.executable, "-c", block.text],
+            [sys.executable, "-c", self._with_ours(block.text)],
             cwd=self._directory,
             env=self._environment,
             capture_output=True,
@@ -102,10 +102,13 @@ class Session:
             assert (code != 0) == command.output.startswith("error["), f"{said}\n(exit code {code})"
             assert fits(command.output, text), f"{said}\ndoes not fit\n{command.output}"
 
-    def _scripted(self, number: int, command: Command) -> str:
-        text = command.text
+    def _with_ours(self, text: str) -> str:
         for theirs, ours in self._instead.items():
             text = text.replace(theirs, ours)
+        return text
+
+    def _scripted(self, number: int, command: Command) -> str:
+        text = self._with_ours(command.text)
         is_server = text.startswith(SERVERS) and text.endswith("&")
         serves = f"grep -q '^serving pipe .*:{self.port}/' {shlex.quote(str(self._log))}"
         wait = f"\nuntil {serves} || ! kill -0 $!; do sleep 0.05; done" if is_server else ""

@@ -1,12 +1,14 @@
 """What an executor needs of the place where its tasks run."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 T = TypeVar("T")
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class Backend(Protocol):
@@ -29,6 +31,25 @@ class Backend(Protocol):
 
         Raises:
             TaskCrashedError: The process that ran it died.
+        """
+        ...
+
+
+class Places(Backend, Protocol):
+    """A backend in other processes."""
+
+    def pickled(self, value: object) -> bytes:
+        """Make the bytes that a value goes there as.
+
+        Raises:
+            TaskUnpicklableError: It has none.
+        """
+        ...
+
+    def place(self) -> AbstractAsyncContextManager[Run]:
+        """Wait until there is a process that can begin, and have it for one call.
+
+        The call is stopped where it is under way when the context closes.
         """
         ...
 

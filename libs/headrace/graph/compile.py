@@ -183,6 +183,7 @@ def _plan_node(node: Node, draft: _Draft, reaches: tuple[Reach, ...]) -> PlanNod
         retry=retry_of(options),
         timeout_s=options.get("timeout"),
         concurrency=options.get("concurrency"),
+        executor=options.get("executor", "inline" if signature.is_async else "thread"),
         is_terminal=options.get("terminal", False),
         keyed=keyed_of(node),
         max_visits=options.get("max_visits"),

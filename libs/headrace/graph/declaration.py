@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from headrace.graph.hints import Hints
 from headrace.graph.mistakes import Where
-from headrace.graph.options import Retry
+from headrace.graph.options import ExecutorName, Retry
 
 
 class NodeOptions(TypedDict, total=False):
@@ -21,6 +21,8 @@ class NodeOptions(TypedDict, total=False):
         retry: How failures are tried again; a number is the calls in all.
         timeout: Seconds for one call.
         concurrency: Calls at a time in one process.
+        executor: Where it runs: "inline" is the event loop, the default of an `async def`; "thread" is that of a `def`;
+            "process" is a child process of the worker, "ray" a Ray cluster.
         key: The field of its message by which work is ordered, or a function from the message to the key. Work of one
             key runs one at a time. A constant key, for one lane of all work, is `key=lambda _: "all"`.
         order: With `key`: the order of arrival at the node (default), or the order in which runs were submitted. With
@@ -40,6 +42,7 @@ class NodeOptions(TypedDict, total=False):
     retry: Retry | int
     timeout: float
     concurrency: int
+    executor: ExecutorName
     key: str | Callable[[Any], object]
     order: Literal["arrival", "ingress"]
     state_ttl: float

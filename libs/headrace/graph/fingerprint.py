@@ -2,7 +2,7 @@
 
 It covers what two processes must agree on to run one plan together: the nodes, what they take and send, where that
 goes, which group runs them, how they fail, and the fields of every type. It does not cover the code of functions, file
-names, dependencies, or `concurrency`, which alters pace alone. The order of declaration does not count.
+names, dependencies, or `concurrency` and `executor`, which alter pace alone. The order of declaration does not count.
 """
 
 import hashlib

@@ -33,6 +33,7 @@ class MistakeKind(StrEnum):
     UNKNOWN_OPTION = "unknown_option"
     BAD_OPTION = "bad_option"
     TERMINAL_WITH_TARGET = "terminal_with_target"
+    WRONG_EXECUTOR = "wrong_executor"
     OPTION_WITHOUT_OUTPUT = "option_without_output"
     STATE_WITHOUT_KEY = "state_without_key"
     STATE_NEEDS_ARGUMENTS = "state_needs_arguments"
@@ -81,6 +82,7 @@ _TEXTS: Mapping[MistakeKind, str] = {
     MistakeKind.UNKNOWN_OPTION: "'{wrong}' is no option of a node",
     MistakeKind.BAD_OPTION: "{option}={value} must be {bound}",
     MistakeKind.TERMINAL_WITH_TARGET: "to='{target}' and terminal=True contradict each other; keep one",
+    MistakeKind.WRONG_EXECUTOR: "executor='{executor}' is for {of}; {do}, or leave it out",
     MistakeKind.OPTION_WITHOUT_OUTPUT: "{option} has nothing to act on: the return declares no message",
     MistakeKind.STATE_WITHOUT_KEY: "parameter '{parameter}' takes State, which belongs to a key; give key=",
     MistakeKind.STATE_NEEDS_ARGUMENTS: "state type '{type}' needs arguments; give its fields defaults",

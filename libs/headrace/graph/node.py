@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from headrace.graph.declaration import Declaration, NodeOptions, option_names
 from headrace.graph.mistakes import Mistake, MistakeKind, Where
-from headrace.graph.options import Retry
+from headrace.graph.options import ExecutorName, Retry
 from headrace.graph.parameters import Parameter
 from headrace.graph.plan import SlotKind
 from headrace.graph.signature import Signature, read_signature
@@ -16,6 +16,7 @@ from headrace.graph.signature import Signature, read_signature
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 NODE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 
+_EXECUTORS = ", ".join(f"'{name}'" for name in get_args(ExecutorName))
 _SECONDS = "a number of seconds above 0"
 
 _Check = Callable[[Any], bool]
@@ -108,6 +109,7 @@ def _values(options: NodeOptions, where: Where) -> Iterator[Mistake]:
         ("max_visits", options.get("max_visits"), _count, "a whole number of at least 1"),
         ("retry", retry, lambda it: isinstance(it, Retry), "a Retry, or the number of calls in all"),
         ("key", options.get("key"), lambda it: isinstance(it, str) or callable(it), "a field's name, or a function"),
+        ("executor", options.get("executor"), lambda it: it in get_args(ExecutorName), "one of " + _EXECUTORS),
         ("order", options.get("order"), lambda it: it in ("arrival", "ingress"), "'arrival' or 'ingress'"),
         ("to", options.get("to"), lambda it: isinstance(it, str), "the name of a node"),
         ("terminal", options.get("terminal"), lambda it: isinstance(it, bool), "True or False"),
@@ -147,8 +149,18 @@ def _combinations(node: Node) -> Iterator[Mistake]:
                 facts = {"option": f"{option}="}
                 yield Mistake(kind=MistakeKind.OPTION_WITHOUT_OUTPUT, where=where, facts=facts)
     yield from _keys(node)
+    yield from _executors(node)
     if not signature.mistakes:
         yield from _waits(node)
+
+
+def _executors(node: Node) -> Iterator[Mistake]:
+    """Find a function where it would block the event loop, and a coroutine away from the loop that it is made for."""
+    executor, is_async = node.options.get("executor"), node.signature.is_async
+    if not node.signature.mistakes and executor == ("thread" if is_async else "inline"):
+        of, do = ("a def", "write a def") if is_async else ("an async def", "write an async def")
+        facts = {"executor": str(executor), "of": of, "do": do}
+        yield Mistake(kind=MistakeKind.WRONG_EXECUTOR, where=node.where, facts=facts)
 
 
 def _keys(node: Node) -> Iterator[Mistake]:

@@ -1,9 +1,10 @@
 """Words a user puts on a node, on its parameters, or returns from it. Values only."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 T = TypeVar("T")
+ExecutorName = Literal["inline", "thread", "process", "ray"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

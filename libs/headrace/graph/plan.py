@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from headrace.graph.options import Retry
+from headrace.graph.options import ExecutorName, Retry
 from headrace.wire.codec import MessageCodec
 
 DEFAULT_STATE_MAX_BYTES = 1024 * 1024  # it travels with every entry of its lane
@@ -115,6 +115,7 @@ class PlanNode:
         to: The explicit target of all its outputs, None where they go by type.
         timeout_s: Seconds for one call, None for no bound.
         concurrency: Calls at a time in one process, None for the worker's slots.
+        executor: Where its body runs.
         is_terminal: Its outputs end the run whatever consumes their types.
         max_visits: Bound of the loop it closes, None where it is in none.
         origin: The included pipe that it comes from, with "/" between where that was included itself; empty for none.
@@ -141,6 +142,7 @@ class PlanNode:
     retry: Retry | None = None
     timeout_s: float | None = None
     concurrency: int | None = None
+    executor: ExecutorName = "inline"
     is_terminal: bool = False
     keyed: Keyed | None = None
     max_visits: int | None = None
@@ -162,6 +164,11 @@ class PlanNode:
         object.__setattr__(self, "kind", _kind_of(self))
         takes_more = self.signals or self.injected or self.context_param is not None or self.keyed is not None
         object.__setattr__(self, "is_plain", not takes_more)
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether its body runs in another process than its worker's."""
+        return self.executor in ("process", "ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from headrace.errors import Failure
 from headrace.graph.options import Retry
 from headrace.graph.plan import ExecutionPlan, PlanNode
 from headrace.kernel import inject
-from headrace.kernel.calls import Call
 from headrace.kernel.context import Context
+from headrace.kernel.elsewhere import Call
 from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, Origin
 from headrace.kernel.home import here
 from headrace.kernel.journal import as_failure, classify
@@ -126,7 +126,7 @@ class Attempts:
             arguments[node.context_param] = self._context(work, origin, publisher)
         if node.keyed is not None and node.keyed.state_param is not None:
             arguments[node.keyed.state_param] = state
-        if node.injected and request is not None:
+        if node.injected and request is not None and not node.runs_elsewhere:
             async with inject.step(request, node.injected) as injected:
                 return await self._calls[node.name]({**arguments, **injected})
         return await self._calls[node.name](arguments)

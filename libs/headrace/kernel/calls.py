@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -11,14 +11,15 @@ from anyio import CapacityLimiter, to_thread
 
 from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import PlanNode
+from headrace.kernel.elsewhere import Call as Call  # noqa: PLC0414 - what the functions here make
+from headrace.kernel.elsewhere import Elsewhere
 from headrace.kernel.journal import NodeTimeoutError
 
-Call = Callable[[dict[str, Any]], Awaitable[list[Any]]]
 Middleware = Callable[[PlanNode, Call], Call]
 """A user's: wraps what calls a node; is given the parameters by name, and gives what came back, in a list."""
 
 
-def compile_call(node: PlanNode, middleware: Sequence[Middleware] = ()) -> Call:
+def compile_call(node: PlanNode, middleware: Sequence[Middleware] = (), elsewhere: Elsewhere | None = None) -> Call:
     """Give the function that calls a node with its parameters by name, and gives what it returned or yielded.
 
     A synchronous function runs in a thread. When its time is up its caller goes on and the thread's result is
@@ -26,17 +27,42 @@ def compile_call(node: PlanNode, middleware: Sequence[Middleware] = ()) -> Call:
 
     Args:
         middleware: The first is the outermost. It runs on the event loop, within the call's time and turn.
+        elsewhere: Where nodes run whose executor is another process.
+
+    Raises:
+        RuntimeError: Such a node has nowhere to run.
     """
-    call = _bare_call(node)
-    for wrap in reversed(middleware):
-        call = wrap(node, call)
-    if node.timeout_s is not None:
-        call = partial(_bounded, call, node.timeout_s)
+    call = _from_elsewhere(node, middleware, elsewhere) if node.runs_elsewhere else _from_here(node, middleware)
     if node.concurrency is not None:
         call = partial(_limited, call, CapacityLimiter(node.concurrency))
-    elif not node.is_async:
+    elif not node.is_async and not node.runs_elsewhere:
         call = partial(_sharing_threads, call)
     return call
+
+
+def _from_here(node: PlanNode, middleware: Sequence[Middleware]) -> Call:
+    return _timed(node, _wrapped(node, middleware, _bare_call(node)))
+
+
+def _from_elsewhere(node: PlanNode, middleware: Sequence[Middleware], elsewhere: Elsewhere | None) -> Call:
+    if elsewhere is None:
+        raise RuntimeError(f"node '{node.name}' runs on '{node.executor}', which this runner was not given")
+
+    async def call(arguments: dict[str, Any]) -> list[Any]:
+        async with elsewhere.place(node) as there:
+            return await _timed(node, _wrapped(node, middleware, there))(arguments)
+
+    return call
+
+
+def _wrapped(node: PlanNode, middleware: Sequence[Middleware], call: Call) -> Call:
+    for wrap in reversed(middleware):
+        call = wrap(node, call)
+    return call
+
+
+def _timed(node: PlanNode, call: Call) -> Call:
+    return call if node.timeout_s is None else partial(_bounded, call, node.timeout_s)
 
 
 def _bare_call(node: PlanNode) -> Call:
@@ -44,7 +70,7 @@ def _bare_call(node: PlanNode) -> Call:
     if inspect.iscoroutinefunction(function) and not node.is_series:
         return partial(_from_coroutine, function)
     if node.is_async:
-        return partial(_from_loop, function, is_series=node.is_series)
+        return partial(from_loop, function, is_series=node.is_series)
     is_series = node.is_series or inspect.isgeneratorfunction(function)
     return partial(_from_thread, function, CapacityLimiter(math.inf), is_series=is_series)  # bounded further out
 
@@ -57,20 +83,21 @@ async def _from_coroutine(function: Callable[..., Any], arguments: dict[str, Any
     return list(cast("Iterable[Any]", returned)) if isinstance(returned, (list, tuple)) else [returned]
 
 
-async def _from_loop(function: Callable[..., Any], arguments: dict[str, Any], *, is_series: bool) -> list[Any]:
+async def from_loop(function: Callable[..., Any], arguments: dict[str, Any], *, is_series: bool) -> list[Any]:
+    """Call a node's function on the event loop; gives what it returned or yielded."""
     returned = function(**arguments)
     if inspect.isawaitable(returned):
         returned = await returned
     if hasattr(returned, "__aiter__"):
         return [output async for output in returned]
-    return _listed(returned, is_series=is_series)
+    return listed(returned, is_series=is_series)
 
 
 async def _from_thread(
     function: Callable[..., Any], threads: CapacityLimiter, arguments: dict[str, Any], *, is_series: bool
 ) -> list[Any]:
     def call() -> list[Any]:  # a generator's body must run in the thread too
-        return _listed(function(**arguments), is_series=is_series)
+        return listed(function(**arguments), is_series=is_series)
 
     return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=threads)
 
@@ -91,7 +118,8 @@ async def _sharing_threads(call: Call, arguments: dict[str, Any]) -> list[Any]:
         return await call(arguments)
 
 
-def _listed(returned: Any, *, is_series: bool) -> list[Any]:  # noqa: ANN401 - what a user's function returned
+def listed(returned: Any, *, is_series: bool) -> list[Any]:  # noqa: ANN401 - what a user's function returned
+    """Give what a node's function returned as the list of its outputs."""
     if returned is None:
         return []
     if isinstance(returned, (Drop, Retry, Suspend, To)):  # may stand in place of a series

@@ -18,6 +18,7 @@ from headrace.kernel.attempts import Attempts, origin_of
 from headrace.kernel.calls import compile_call
 from headrace.kernel.clock import Clock
 from headrace.kernel.comebacks import Comebacks
+from headrace.kernel.elsewhere import Elsewhere
 from headrace.kernel.events import Suspended, TerminalDropped
 from headrace.kernel.gate import Gate
 from headrace.kernel.inject import Injector
@@ -40,6 +41,7 @@ class Hops:
         store: Where `Context.once` remembers.
         abandoned: Runs of which no node is started.
         gate: Must be open when a node is called, None for none.
+        elsewhere: Where nodes run whose executor is another process.
         shows_detail: Whether failures carry exception texts.
     """
 
@@ -56,6 +58,7 @@ class Hops:
         store: RunStore,
         abandoned: AbandonedRuns,
         gate: Gate | None,
+        elsewhere: Elsewhere | None,
         shows_detail: bool,
     ) -> None:
         nodes = [plan.nodes[name] for name in plan.groups[group]]
@@ -65,7 +68,7 @@ class Hops:
         self.gate = gate
         self.attempts = Attempts(
             plan,
-            {node.name: compile_call(node, plan.middleware) for node in nodes},
+            {node.name: compile_call(node, plan.middleware, elsewhere) for node in nodes},
             dispatcher=Dispatcher(plan, group, seal),
             random=random,
             publisher=publisher,
@@ -73,7 +76,7 @@ class Hops:
             shows_detail=shows_detail,
         )
         self._comebacks = Comebacks(plan, group, seal, clock)
-        self._injects = any(node.injected for node in nodes)
+        self._injects = any(node.injected and not node.runs_elsewhere for node in nodes)
 
     async def run(
         self,

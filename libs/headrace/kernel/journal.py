@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from msgspec import structs
 
-from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError
+from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError, TaskCrashedError
 
 Classifier = Callable[[Exception, Failure], FailureKind | FailureSource | None]
 """A user's: is given an exception and the failure that it would be; says what kind it is, or whose fault, or None."""
@@ -41,6 +41,7 @@ _TABLE: tuple[tuple[type[BaseException], FailureKind, FailureSource], ...] = (
     (NoRouteError, FailureKind.NO_ROUTE, FailureSource.USER_CODE),
     (SuspendError, FailureKind.NO_ROUTE, FailureSource.USER_CODE),
     (InvalidMessageError, FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE),
+    (TaskCrashedError, FailureKind.WORKER_CRASH, FailureSource.PLATFORM),
     (BusError, FailureKind.TRANSPORT, FailureSource.PLATFORM),
 )
 

@@ -14,6 +14,7 @@ from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.abandoned import AbandonedRuns
 from headrace.kernel.admit import Admission, RefusedError
 from headrace.kernel.clock import Clock, SystemClock
+from headrace.kernel.elsewhere import Elsewhere
 from headrace.kernel.events import Observer
 from headrace.kernel.feeds import Feeds
 from headrace.kernel.gate import Gate
@@ -46,6 +47,7 @@ class AsyncRunner:
         observers: Told of kernel events, after the pipe's own.
         clock: Deadlines go by it.
         gate: Must be open when a node is called: while it is closed this process may not know which runs are abandoned.
+        elsewhere: Where nodes run whose executor is another process.
         shows_detail: Whether failures carry exception texts, which may hold payload.
         teller: Tells of hops whose runs keep their events; without it they keep none of these.
     """
@@ -61,6 +63,7 @@ class AsyncRunner:
         observers: tuple[Observer, ...] = (),
         clock: Clock | None = None,
         gate: Gate | None = None,
+        elsewhere: Elsewhere | None = None,
         shows_detail: bool = False,
         teller: Tells | None = None,
     ) -> None:
@@ -84,6 +87,7 @@ class AsyncRunner:
             publisher=self._publisher,
             injector=injector,
             gate=gate,
+            elsewhere=elsewhere,
             store=store,
             abandoned=self._abandoned,
             shows_detail=shows_detail,

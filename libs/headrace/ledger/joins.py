@@ -14,8 +14,6 @@ from headrace.ledger.tables import TAKES_OUTPUTS
 from headrace.ledger.terminal import starved, timed_out
 from headrace.ledger.values import Alarm, Arrive, Entry, Feed, Item, Join, Open, Output, RunState
 
-_AT_JOINS = (Arrive, Open)  # made once: a union of types in isinstance is made anew each time
-
 
 def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[Feed] = ()) -> dict[Feed, int]:
     """Give by how much a hop changes each count of feeders, joins that it reaches aside.
@@ -24,7 +22,9 @@ def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[
         ended: What the work that ended might have led to.
         later: What outputs may lead to that are yet to be recorded.
     """
-    begun = [feed for output in outputs if output.feeds and not isinstance(output, _AT_JOINS) for feed in output.feeds]
+    begun = [
+        feed for output in outputs if output.feeds and not isinstance(output, Arrive | Open) for feed in output.feeds
+    ]
     if (
         not begun and not later and len(ended) <= 1
     ):  # most plans have no joins, most of what is gathered leads nowhere else
@@ -84,7 +84,7 @@ def settle_joins(
     ledger: Ledger, trace_id: str, run: Run, change: dict[Feed, int], outputs: Sequence[Output], effects: list[Effect]
 ) -> None:
     """Change the counts of feeders, then look at every join that was reached or lost a feeder: fire, starve or wait."""
-    reached = [output.join for output in outputs if isinstance(output, _AT_JOINS)]
+    reached = [output.join for output in outputs if isinstance(output, Arrive | Open)]
     if run.state not in TAKES_OUTPUTS or not (change or reached):
         return
     for feed, by in change.items():

@@ -1,14 +1,14 @@
 """What the bus remembers of runs and lanes. Mutable values, changed only by `headrace.ledger.algebra`."""
 
 from collections import Counter
-
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from headrace.ledger.told import Told
 from headrace.ledger.values import Alarm, Entry, Item, RunState, Schedule, Terminal
 
 
-class Arrivals(Struct, kw_only=True):
+@dataclass(slots=True, kw_only=True)
+class Arrivals:
     """What has come to a join.
 
     Attributes:
@@ -18,12 +18,13 @@ class Arrivals(Struct, kw_only=True):
     """
 
     opening: bytes = b""
-    by_slot: dict[str, bytes] = {}
-    gathered: list[bytes] = []
+    by_slot: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    gathered: list[bytes] = field(default_factory=list[bytes])
     has_fired: bool = False
 
 
-class Run(Struct, kw_only=True):
+@dataclass(slots=True, kw_only=True)
+class Run:
     """A run's record.
 
     Attributes:
@@ -46,12 +47,12 @@ class Run(Struct, kw_only=True):
     terminal: Terminal | None = None
     in_flight: int = 0
     waiting: int = 0
-    joins: dict[str, Arrivals] = {}
-    feeders: dict[str, int] = {}
-    tickets: dict[str, int] = {}
-    signals: dict[str, bytes] = {}
-    parked: dict[str, list[tuple[str, Item]]] = {}
-    memory: dict[str, bytes] = {}
+    joins: dict[str, Arrivals] = field(default_factory=dict[str, Arrivals])
+    feeders: dict[str, int] = field(default_factory=dict[str, int])
+    tickets: dict[str, int] = field(default_factory=dict[str, int])
+    signals: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    parked: dict[str, list[tuple[str, Item]]] = field(default_factory=dict[str, list[tuple[str, Item]]])
+    memory: dict[str, bytes] = field(default_factory=dict[str, bytes])
     fingerprint: str = ""
     is_counted: bool = False
 
@@ -61,7 +62,8 @@ class Run(Struct, kw_only=True):
         return sum(map(len, self.parked.values()))
 
 
-class Lane(Struct, kw_only=True):
+@dataclass(slots=True, kw_only=True)
+class Lane:
     """The queue of a key.
 
     Attributes:
@@ -75,13 +77,14 @@ class Lane(Struct, kw_only=True):
 
     group: str
     last_ticket: int = 0
-    tickets: dict[int, None] = {}
-    parked: dict[int, Item] = {}
+    tickets: dict[int, None] = field(default_factory=dict[int, None])
+    parked: dict[int, Item] = field(default_factory=dict[int, Item])
     state: bytes | None = None
     state_ttl_ms: int = 0
 
 
-class Ledger(Struct, kw_only=True):
+@dataclass(slots=True, kw_only=True)
+class Ledger:
     """All runs and lanes of one bus.
 
     Attributes:
@@ -91,20 +94,22 @@ class Ledger(Struct, kw_only=True):
     """
 
     lane_batch: int = 256
-    runs: dict[str, Run] = {}
+    runs: dict[str, Run] = field(default_factory=dict[str, Run])
     started: Counter[str] = field(default_factory=Counter[str])
     ended: Counter[str] = field(default_factory=Counter[str])
-    lanes: dict[str, Lane] = {}
+    lanes: dict[str, Lane] = field(default_factory=dict[str, Lane])
 
 
-class Append(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Append:
     """Effect: append an entry to a group's stream."""
 
     group: str
     entry: Entry
 
 
-class Scheduled(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Scheduled:
     """Effect: keep an item or an alarm in its group's schedule until it is due, `delay_ms` from now."""
 
     trace_id: str
@@ -113,44 +118,51 @@ class Scheduled(Struct, frozen=True):
     what: Schedule | Alarm
 
 
-class DeadLettered(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
     """Effect: add to the group's dead letters."""
 
     blob: bytes
 
 
-class Ended(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Ended:
     """Effect: tell the replies stream that a run ended."""
 
     trace_id: str
     terminal: Terminal
 
 
-class Kept(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Kept:
     """Effect: keep what a call tells of itself among the run's events."""
 
     told: Told
 
 
-class Drained(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Drained:
     """Effect: nothing of an ended run is left but its result, which may now be forgotten after its time."""
 
     trace_id: str
 
 
-class Abandoned(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Abandoned:
     """Effect: tell listeners of a run that ended other than completed while work of it was under way."""
 
     trace_id: str
 
 
-class Cleared(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Cleared:
     """Effect: the last work of an abandoned run is gone, so that nobody needs to know of it any more."""
 
     trace_id: str
 
 
-class Idle(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Idle:
     """Effect: a lane has nothing to do; forget it after a time, unless it has given out another ticket."""
 
     lane: str

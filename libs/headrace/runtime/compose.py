@@ -10,6 +10,7 @@ from typing import Protocol
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
+from headrace.executors.nodes import elsewhere
 from headrace.graph.edges import edges_of
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import BusClock, Clock, random_bytes
@@ -52,7 +53,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
     consumers: list[Consumer] = []
     listener = Listener(bus, instance_name("worker"), lambda traces: _abandon(consumers, traces))
     teller = Teller(bus)
-    async with lifecycle(plan) as injector:
+    async with lifecycle(plan) as injector, elsewhere(plan, groups) as places:
         for group in groups:
             runner = AsyncRunner(
                 plan,
@@ -64,6 +65,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 clock=bus_clock,
                 gate=listener,
                 teller=teller,
+                elsewhere=places,
             )
             consumers.append(
                 Consumer(

@@ -11,6 +11,7 @@ import structlog
 from pydantic import Field
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from headrace.settings.log_hooks import call_log_hooks
 from headrace.settings.sources import Settings
 
 
@@ -58,6 +59,7 @@ def _shared(service: str) -> list[Processor]:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
+        call_log_hooks,
     ]
 
 

@@ -49,6 +49,11 @@ SECONDS = "must be a number of seconds of at least 0"
         ({"terminal": "yes"}, "terminal=yes must be True or False"),
         ({"key": 5}, "key=5 must be a field's name, or a function"),
         ({"key": "number", "order": "random"}, "order=random must be 'arrival' or 'ingress'"),
+        ({"executor": "fibre"}, "executor=fibre must be one of 'inline', 'thread', 'process', 'ray'"),
+        (
+            {"executor": "inline"},
+            "executor='inline' is for an async def; write an async def, or leave it out",
+        ),
         ({"order": "ingress"}, "order= is the order within a key; give key="),
         ({"gruop": "main"}, "'gruop' is no option of a node; did you mean 'group'?"),
         ({"to": "price", "terminal": True}, "to='price' and terminal=True contradict each other; keep one"),
@@ -72,6 +77,41 @@ def test_an_option_for_outputs_needs_outputs(options: NodeOptions) -> None:
 
     (option,) = options
     assert mistakes_of(pipe) == [f"node 'price': {option}= has nothing to act on: the return declares no message"]
+
+
+def test_a_coroutine_stays_on_the_loop_that_it_is_made_for_unless_it_leaves_the_process() -> None:
+    pipe = Pipe("orders")
+
+    @pipe.node(executor="thread")
+    async def price(order: Order) -> Priced: ...
+
+    assert mistakes_of(pipe) == [
+        "node 'price': executor='thread' is for a def; write a def, or leave it out",
+    ]
+
+
+def test_a_node_runs_where_its_kind_of_function_does_unless_it_says_otherwise() -> None:
+    pipe = Pipe("orders", entry=Order)
+
+    @pipe.node
+    async def one(order: Order) -> None: ...
+
+    @pipe.node
+    def two(order: Order) -> None: ...
+
+    @pipe.node(executor="process")
+    async def three(order: Order) -> None: ...
+
+    @pipe.node(executor="ray")
+    def four(order: Order) -> None: ...
+
+    nodes = pipe.compile().nodes.values()
+    assert [(node.executor, node.runs_elsewhere) for node in nodes] == [
+        ("inline", False),
+        ("thread", False),
+        ("process", True),
+        ("ray", True),
+    ]
 
 
 def test_a_join_may_have_a_barrier_and_a_plain_node_may_not() -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from itertools import count, islice
 
+from headrace.bus.memory.channels import MemoryChannels
 from headrace.bus.memory.chronicles import Chronicles
 from headrace.bus.memory.inboxes import Inboxes
 from headrace.bus.memory.listeners import Listeners
@@ -51,7 +52,7 @@ _MS = 1000
 _ID_BYTES = 6
 
 
-class MemoryBus:
+class MemoryBus(MemoryChannels):
     """Keeps the bus contract in one event loop; every method that changes state does so without awaiting.
 
     Args:
@@ -86,6 +87,7 @@ class MemoryBus:
         self._drained: deque[tuple[float, str]] = deque()
         self._idle: list[tuple[float, int, Idle]] = []
         self._sleepers = Sleepers()
+        MemoryChannels.__init__(self, self._clock, self._sleepers)
         self._chronicles = Chronicles(kept_events, self._sleepers, self._clock)
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:

@@ -1,6 +1,7 @@
 """The bus on Redis Streams: streams and scripts as `bus.protocol` promises. Redis 6.2 or Valkey 7.2 at least."""
 
 from headrace.bus.protocol import DEFAULT_KEPT_EVENTS
+from headrace.bus.redis.channels import RedisChannels
 from headrace.bus.redis.events import RedisEvents
 from headrace.bus.redis.ingress import RedisIngress
 from headrace.bus.redis.replies import RedisReplies
@@ -11,7 +12,7 @@ from headrace.bus.redis.work import RedisWork
 DEFAULT_NAMESPACE = "headrace"
 
 
-class RedisBus(RedisWork, RedisIngress, RedisReplies, RedisEvents):
+class RedisBus(RedisWork, RedisIngress, RedisReplies, RedisEvents, RedisChannels):
     """Keeps the bus contract on Redis.
 
     Args:
@@ -49,6 +50,7 @@ class RedisBus(RedisWork, RedisIngress, RedisReplies, RedisEvents):
         RedisWork.__init__(self, server, spill_over=spill_over)
         RedisIngress.__init__(self, server)
         RedisReplies.__init__(self, server)
+        RedisChannels.__init__(self, server)
         RedisEvents.__init__(self, server)
 
     async def aclose(self) -> None:

@@ -25,6 +25,16 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `inbox:<name>` | stream | terminal events for one waiting process | an hour after the last one |
 
 A `<group>` is `pipe.group`, a `<lane>` is `pipe.node.key`.
+
+The keys of a channel share the hash tag `{namespace:channel:<name>}`. All go an hour after the last word about it.
+
+| key | type | holds |
+| --- | --- | --- |
+| `messages` | stream | messages that nobody took yet |
+| `returned` | list | messages of receivers that died, to be taken first |
+| `held` | hash | what each receiver took and has not settled, each sender's last number, who waits |
+| `senders`, `receivers` | sorted set | ends by the millisecond their lease runs out |
+| `news`, `room` | stream | one entry: when receivers, or senders, last had a reason to ask again |
 """
 
 
@@ -80,3 +90,19 @@ class Keys:
     def inbox(self, name: str) -> str:
         """The inbox of one waiting process."""
         return f"{self._tag}:inbox:{name}"
+
+
+class ChannelKeys:
+    """Spells the keys of one channel.
+
+    Attributes:
+        all: As the scripts number them.
+        news: What receivers wait at.
+        room: What senders wait at.
+    """
+
+    def __init__(self, namespace: str, channel: str) -> None:
+        tag = f"{{{namespace}:channel:{channel}}}"
+        kinds = ("messages", "returned", "held", "senders", "receivers", "news", "room")
+        self.all = tuple(f"{tag}:{kind}" for kind in kinds)
+        *_, self.news, self.room = self.all

@@ -16,6 +16,10 @@ from headrace.bus.redis.routes import Commands
 _LUA = files("headrace.bus.redis").joinpath("lua")
 _INCLUDE = "-- @include "
 VERBS = (
+    "channel_join",
+    "channel_leave",
+    "channel_put",
+    "channel_take",
     "claim",
     "commit",
     "deliver",

@@ -42,6 +42,7 @@ class Server:
         kept_events: The most events of a run that are kept.
 
     Attributes:
+        namespace: As given.
         epochs: Whether data was lost.
 
     Raises:
@@ -51,6 +52,7 @@ class Server:
     def __init__(
         self, url: str, *, namespace: str, partitions: int, retention_s: float, lane_batch: int, kept_events: int
     ) -> None:
+        self.namespace = namespace
         self.connections = Connections(url)
         self.scripts = Scripts(self.connections.commands)
         self.keys = tuple(Keys(namespace, partition) for partition in range(partitions))

@@ -4,7 +4,8 @@ from anyio.lowlevel import RunVar
 
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.admit import Admission
-from headrace.kernel.calls import Call, compile_call
+from headrace.kernel.calls import compile_call
+from headrace.kernel.elsewhere import Call
 from headrace.kernel.engine.dispatcher import EngineDispatcher
 from headrace.kernel.engine.uncoded import UncodedFraming, uncoded
 from headrace.kernel.feeds import Feeds

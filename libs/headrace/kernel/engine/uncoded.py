@@ -48,7 +48,7 @@ class UncodedCodec(MessageCodec):
 
 
 def uncoded(plan: ExecutionPlan) -> ExecutionPlan:
-    """Give a plan whose nodes are all in one place and hand on messages as they are."""
+    """Give a plan whose nodes are all in one place, this process, and hand on messages as they are."""
     return replace(
         plan,
         nodes={name: _uncoded_node(node) for name, node in plan.nodes.items()},
@@ -69,7 +69,9 @@ def message_of(terminal: Terminal) -> Any:  # noqa: ANN401 - a user's message
 
 
 def _uncoded_node(node: PlanNode) -> PlanNode:
-    return replace(node, signals=_codecs(node.signals)) if node.signals else node
+    if not node.signals and not node.runs_elsewhere:
+        return node
+    return replace(node, signals=_codecs(node.signals), executor="inline" if node.is_async else "thread")
 
 
 def _codecs(codecs: Any) -> dict[str, MessageCodec]:  # noqa: ANN401 - a mapping of codecs

@@ -1,0 +1,4 @@
+-- is_gone(side, key): whether a side of a channel was there and is no more.
+local function is_gone(side, key)
+  return redis.call('ZCARD', KEYS[key]) == 0 and redis.call('HEXISTS', KEYS[3], side) == 1
+end

@@ -1,0 +1,72 @@
+"""`select`: the first message of several receivers. It looks, it does not race, so the others keep what they have."""
+
+import random
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from anyio import Event
+from anyio.lowlevel import checkpoint
+
+from headrace.channels.end import ReceivingEnd
+from headrace.channels.ends import Lagged, Nothing, Received
+from headrace.errors import ChannelClosedError, ChannelLaggedError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Selected(Generic[T]):
+    """A message, and the place of its receiver among those that were given."""
+
+    place: int
+    value: T
+
+
+async def select(*receivers: ReceivingEnd[T], is_biased: bool = False) -> Selected[T]:
+    """Wait for the first message of any of the receivers, and take that one alone.
+
+    Receivers that are closed and drained are passed over.
+
+    Args:
+        is_biased: Where several have one, the first of them is served; otherwise each has the same chance.
+
+    Raises:
+        ChannelClosedError: All of them are closed and drained.
+        ChannelLaggedError: One of a broadcast has missed messages.
+    """
+    await checkpoint()
+    while True:
+        selected, is_open = _look(receivers, 0 if is_biased else random.randrange(max(1, len(receivers))))  # noqa: S311 - no secret
+        if selected is not None:
+            return selected
+        if not is_open:
+            raise ChannelClosedError("no sender of any receiver is left, and all was received")
+        await _wait(receivers)
+
+
+def _look(receivers: tuple[ReceivingEnd[T], ...], first: int) -> tuple[Selected[T] | None, bool]:
+    """Take the first message there is; tell whether one may still come."""
+    is_open = False
+    for offset in range(len(receivers)):
+        place = (first + offset) % len(receivers)
+        match receivers[place].take():
+            case Received(value):
+                return Selected(place, value), True
+            case Lagged(missed):
+                raise ChannelLaggedError(missed)
+            case Nothing.EMPTY:
+                is_open = True
+            case Nothing.CLOSED:
+                pass
+    return None, is_open
+
+
+async def _wait(receivers: tuple[ReceivingEnd[T], ...]) -> None:
+    event = Event()
+    for receiver in receivers:
+        receiver.waiters.join(event)
+    try:
+        await event.wait()
+    finally:
+        for receiver in receivers:
+            receiver.waiters.leave(event)

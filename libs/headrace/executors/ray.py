@@ -1,0 +1,118 @@
+"""Tasks on Ray: in the processes of a cluster, or of this machine where no cluster is named.
+
+A cluster is what `ray.init` finds: the one that the process is connected to already, or that of `RAY_ADDRESS`, or one
+started for the purpose, which ends with the executor. Its machines need the same code installed. A task that is
+cancelled is cancelled in Ray, by force, for nothing else stops code that does not return to Python.
+"""
+
+import importlib
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+from anyio import CancelScope, Event, from_thread, to_thread
+from anyio.lowlevel import current_token
+
+from headrace.errors import TaskCrashedError
+from headrace.executors.await_here import make
+from headrace.executors.backend import Run
+from headrace.executors.pickles import answer, pickled, unpickled
+
+_ray: Any = importlib.import_module("ray")  # it is not installed where types are checked
+_END_S = 10.0  # for Ray to say that a task has ended that it was told to end
+
+
+class Ray:
+    """Runs tasks on Ray, as many as the executor allows and the cluster has cores for."""
+
+    def __init__(self) -> None:
+        self._ours: _Local | None = None
+        # a task that was lost is its caller's to repeat, who knows whether it may be
+        self._remote = _ray.remote(max_retries=0)(_answer)
+
+    async def __aenter__(self) -> Self:
+        if not _ray.is_initialized():
+            self._ours = _Local()
+            await to_thread.run_sync(self._ours.start)
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ours is not None:
+            ours, self._ours = self._ours, None
+            with CancelScope(shield=True):
+                await to_thread.run_sync(ours.stop)
+
+    def is_stoppable(self, call: Callable[[], Any]) -> bool:  # noqa: ARG002 - every call can be stopped
+        return True
+
+    def pickled(self, value: object) -> bytes:
+        return pickled(value)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncGenerator[Run]:
+        """Give what runs a call; Ray itself finds the process, and its start counts as the call's time."""
+        yield self.run
+
+    async def run(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - as `Backend` says
+        task = self._remote.remote(pickled(call))
+        future, ended, token = task.future(), Event(), current_token()
+
+        def end(_: object) -> None:
+            with suppress(Exception):  # the loop has ended before its task, and nobody waits any more
+                from_thread.run_sync(ended.set, token=token)
+
+        future.add_done_callback(end)
+        try:
+            await ended.wait()
+        except BaseException:
+            _ray.cancel(task, force=True)
+            with CancelScope(shield=True), anyio.move_on_after(_END_S):
+                await ended.wait()
+            raise
+        try:
+            blob: bytes = future.result()
+        except _ray.exceptions.RayError as error:
+            raise TaskCrashedError(type(error).__name__) from error
+        return unpickled(blob).result()
+
+
+class _Local:
+    """Ray as this process has connected to it or started it, which takes seconds.
+
+    What Ray starts dies with the thread that has started it, so that has to be one that lives.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.Thread(target=self._live, name="ray", daemon=True)
+        self._started, self._stopping = threading.Event(), threading.Event()
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+        self._started.wait()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _live(self) -> None:
+        try:
+            _ray.init(include_dashboard=False, logging_level="error")
+        except BaseException as error:  # noqa: BLE001 - raised where it was started
+            self._error = error
+            return
+        finally:
+            self._started.set()
+        self._stopping.wait()
+        _ray.shutdown()
+
+
+def _answer(frame: bytes) -> bytes:
+    return answer(frame, make)

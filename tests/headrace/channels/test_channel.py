@@ -1,0 +1,128 @@
+"""The channel within a process keeps the contract, on asyncio and on trio; and what only such a one can promise."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from headrace.channels import Nothing, Received, Receiver, Sender, Sent, channel
+from headrace.errors import ChannelClosedError
+from headrace.testing.channel_contract import ChannelContract, MakeChannel, Note
+
+
+class TestLocal(ChannelContract):
+    @pytest.fixture
+    def make(self) -> MakeChannel:
+        @asynccontextmanager
+        async def make(capacity: int) -> AsyncGenerator[tuple[Sender[Note], Receiver[Note]]]:
+            tx, rx = channel(Note, capacity=capacity)
+            async with tx, rx:
+                yield tx, rx
+
+        return make
+
+
+async def test_a_message_whose_receiver_is_cancelled_in_the_same_instant_goes_to_another() -> None:
+    tx, rx = channel(int)
+    async with anyio.create_task_group() as tasks:
+        scope = anyio.CancelScope()
+
+        async def doomed() -> None:
+            with scope:
+                await rx.clone().recv()
+
+        tasks.start_soon(doomed)
+        await anyio.wait_all_tasks_blocked()
+        await tx.send(1)
+        scope.cancel()
+        assert await rx.recv() == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_of_asyncio_that_is_cancelled_after_it_was_woken_loses_nothing() -> None:
+    tx, rx = channel(int)
+    doomed = asyncio.create_task(rx.recv())
+    heir = asyncio.create_task(rx.clone().recv())
+    await asyncio.sleep(0)
+    await tx.send(1)
+    doomed.cancel()
+    assert await heir == 1
+    with pytest.raises(asyncio.CancelledError):
+        await doomed
+
+
+async def test_closing_an_end_ends_the_wait_at_it_and_the_others_go_on() -> None:
+    tx, rx = channel(int, capacity=1)
+    other = tx.clone()
+    await tx.send(0)
+    ended: list[str] = []
+
+    async def send(sender: Sender[int], name: str) -> None:
+        try:
+            await sender.send(1)
+        except ChannelClosedError:
+            ended.append(f"{name} closed")
+        else:
+            ended.append(f"{name} sent")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send, tx, "first")
+        tasks.start_soon(send, other, "second")
+        await anyio.wait_all_tasks_blocked()
+        tx.close()
+        await anyio.wait_all_tasks_blocked()
+        assert ended == ["first closed"]
+        assert await rx.recv() == 0
+    assert ended == ["first closed", "second sent"]
+
+
+async def test_a_channel_without_a_bound_never_has_its_senders_wait() -> None:
+    tx, rx = channel(int, capacity=math.inf)
+    for number in range(1_000):
+        assert await tx.try_send(number) is Sent.SENT
+    tx.close()
+    assert [number async for number in rx] == list(range(1_000))
+
+
+async def test_a_busy_channel_lets_others_have_their_turn_and_sees_its_cancellation() -> None:
+    tx, rx = channel(int, capacity=1)
+    with anyio.move_on_after(0) as scope:
+        while True:
+            await tx.send(1)
+            await rx.recv()
+    assert scope.cancelled_caught
+
+
+async def test_what_was_sent_to_nobody_is_not_kept() -> None:
+    tx, rx = channel(int)
+    await tx.send(1)
+    rx.close()
+    assert await rx.try_recv() is Nothing.CLOSED
+    assert await tx.try_send(2) is Sent.CLOSED
+
+
+async def test_twenty_thousand_messages_pass() -> None:
+    tx, rx = channel(int)
+
+    async def send() -> None:
+        async with tx:
+            for number in range(20_000):
+                await tx.send(number)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        assert [number async for number in rx] == list(range(20_000))
+
+
+async def test_a_message_that_is_there_is_had_at_once() -> None:
+    tx, rx = channel(int)
+    await tx.send(1)
+    assert await rx.try_recv() == Received(1)
+
+
+def test_a_capacity_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="capacity=0"):
+        channel(int, capacity=0)

@@ -1,0 +1,255 @@
+"""Channels over a bus keep the contract of those within a process; and what happens when their ends die."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio
+import pytest
+from tests.support.leaks import assert_no_leaks
+
+from headrace.bus.memory.bus import MemoryBus
+from headrace.bus.redis.bus import RedisBus
+from headrace.channels import Nothing, Receiver, Sender, Sent, channel
+from headrace.channels.distributed import DistributedReceiver, DistributedSender
+from headrace.channels.port import ChannelBus, ChannelEnd, Reply
+from headrace.errors import BusUnavailableError, InvalidMessageError
+from headrace.testing.channel_contract import ChannelContract, MakeChannel, Note
+from headrace.testing.clock import ManualClock
+
+Ends = tuple[DistributedSender[Note], DistributedReceiver[Note]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Buses are asyncio's."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def redis_bus(redis_url: str, namespace: str) -> AsyncGenerator[RedisBus]:
+    bus = RedisBus(redis_url, namespace=namespace)
+    yield bus
+    await bus.aclose()
+    assert_no_leaks(redis_url, namespace)
+
+
+def ends(bus: ChannelBus, *, capacity: int = 4, lease_s: float = 60.0) -> Ends:
+    return channel(Note, capacity=capacity, distributed=True, bus=bus, name="notes", lease_s=lease_s)
+
+
+def making(bus: ChannelBus) -> MakeChannel:
+    @asynccontextmanager
+    async def make(capacity: int) -> AsyncGenerator[tuple[Sender[Note], Receiver[Note]]]:
+        tx, rx = ends(bus, capacity=capacity)
+        async with tx, rx:
+            yield tx, rx
+
+    return make
+
+
+class TestOnMemory(ChannelContract):
+    @pytest.fixture
+    def make(self) -> MakeChannel:
+        return making(MemoryBus())
+
+
+@pytest.mark.slow
+class TestOnRedis(ChannelContract):
+    @pytest.fixture
+    def make(self, redis_bus: RedisBus) -> MakeChannel:
+        return making(redis_bus)
+
+
+class Lossy:
+    """A bus whose answers to a put and to a take are lost, each once, after the bus has done what was asked."""
+
+    def __init__(self, bus: ChannelBus) -> None:
+        self._bus = bus
+        self.loses = {"put", "take"}
+        self.channel_join = bus.channel_join
+        self.channel_leave = bus.channel_leave
+        self.channel_wait = bus.channel_wait
+
+    async def channel_put(self, end: ChannelEnd, number: int, frame: bytes, capacity: int) -> Reply:
+        reply = await self._bus.channel_put(end, number, frame, capacity)
+        self._lose("put")
+        return reply
+
+    async def channel_take(self, end: ChannelEnd, settled: str) -> Reply:
+        reply = await self._bus.channel_take(end, settled)
+        self._lose("take")
+        return reply
+
+    def _lose(self, what: str) -> None:
+        if what in self.loses:
+            self.loses.discard(what)
+            raise BusUnavailableError("here", "lost")
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.slow)])
+def bus(request: pytest.FixtureRequest) -> ChannelBus:
+    if request.param == "memory":
+        return MemoryBus()
+    redis: RedisBus = request.getfixturevalue("redis_bus")
+    return redis
+
+
+async def test_an_answer_that_is_lost_loses_no_message(bus: ChannelBus) -> None:
+    tx, rx = ends(Lossy(bus))
+    with pytest.raises(BusUnavailableError):
+        await tx.send(Note(1))  # it was sent
+    await tx.send(Note(2))
+    with pytest.raises(BusUnavailableError):
+        await rx.recv()  # it was taken, and comes again
+    assert [await rx.recv(), await rx.recv()] == [Note(1), Note(2)]
+    await tx.aclose()
+    await rx.aclose()
+
+
+async def test_a_message_that_is_put_again_is_there_once(bus: ChannelBus) -> None:
+    tx, rx = ends(bus)
+    await tx.send(Note(1))
+    await bus.channel_put(tx._end, 1, b"again", 4)
+    assert await rx.recv() == Note(1)
+    assert await rx.try_recv() is Nothing.EMPTY
+    await tx.aclose()
+    await rx.aclose()
+
+
+async def test_a_side_that_was_never_there_is_waited_for(bus: ChannelBus) -> None:
+    early, _ = ends(bus)
+    assert await early.try_send(Note(1)) is Sent.SENT
+    await early.aclose()
+    _, late = ends(bus)
+    assert [note async for note in late] == [Note(1)]
+    await late.aclose()
+
+
+async def test_what_is_not_of_the_channels_kind_is_told_and_the_next_one_comes(bus: ChannelBus) -> None:
+    tx, rx = ends(bus)
+    await tx.send(Note(1))
+    await bus.channel_put(tx._end, 2, b"\xc1", 4)
+    await tx.send(Note(2))
+    tx._number = 2
+    await tx.send(Note(3))
+    assert await rx.recv() == Note(1)
+    with pytest.raises(InvalidMessageError):
+        await rx.recv()
+    assert await rx.recv() == Note(3)
+    await tx.aclose()
+    await rx.aclose()
+
+
+async def test_what_a_receiver_had_not_settled_when_its_lease_ran_out_goes_to_another_first() -> None:
+    clock = ManualClock()
+    bus = MemoryBus(clock=clock)
+    tx, dead = ends(bus, lease_s=10)
+    _, heir = ends(bus, lease_s=100)
+    for number in range(3):
+        await tx.send(Note(number))
+    assert [await dead.recv(), await dead.recv()] == [Note(0), Note(1)]  # asking for 1 has settled 0
+    assert await heir.recv() == Note(2)
+    clock.advance(11)
+    assert await heir.recv() == Note(1)
+
+
+async def test_senders_that_die_end_the_channel_when_their_lease_has_run_out() -> None:
+    clock = ManualClock()
+    bus = MemoryBus(clock=clock)
+    tx, _ = ends(bus, lease_s=10)
+    _, rx = ends(bus, lease_s=100)
+    await tx.send(Note(1))
+    assert await rx.recv() == Note(1)
+    assert await rx.try_recv() is Nothing.EMPTY
+    clock.advance(11)
+    assert await rx.try_recv() is Nothing.CLOSED
+
+
+PROGRAM = """
+import asyncio, sys
+from headrace.bus.redis.bus import RedisBus
+from headrace.channels import channel
+from headrace.testing.channel_contract import Note
+
+async def main(url, namespace, first):
+    bus = RedisBus(url, namespace=namespace)
+    tx, _ = channel(Note, distributed=True, bus=bus, name="notes", capacity=4)
+    async with tx:
+        for number in range(first, first + 10):
+            await tx.send(Note(number))
+    await bus.aclose()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+HELD = """
+import asyncio, sys
+from headrace.bus.redis.bus import RedisBus
+from headrace.channels import channel
+from headrace.testing.channel_contract import Note
+
+async def main(url, namespace):
+    bus = RedisBus(url, namespace=namespace)
+    _, rx = channel(Note, distributed=True, bus=bus, name="notes", capacity=4, lease_s=0.5)
+    print((await rx.recv()).number, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(sys.argv[1], sys.argv[2]))
+"""
+
+
+def running(program: str, *args: str) -> AbstractAsyncContextManager[anyio.abc.Process]:
+    @asynccontextmanager
+    async def run() -> AsyncGenerator[anyio.abc.Process]:
+        command = [sys.executable, "-c", program, *args]
+        async with await anyio.open_process(command, stderr=None) as process:
+            try:
+                yield process
+            finally:
+                if process.returncode is None:
+                    process.kill()
+
+    return run()
+
+
+@pytest.mark.slow
+async def test_messages_of_several_processes_come_each_once_and_each_processs_in_order(
+    redis_bus: RedisBus, redis_url: str, namespace: str
+) -> None:
+    tx, rx = ends(redis_bus)
+    await tx.send(Note(1_000))  # this end keeps the channel open when one process has ended before the other begins
+    assert await rx.recv() == Note(1_000)
+    got: list[int] = []
+    async with running(PROGRAM, redis_url, namespace, "0") as one, running(PROGRAM, redis_url, namespace, "100") as two:
+        while len(got) < 20:
+            got.append((await rx.recv()).number)
+        assert (await one.wait(), await two.wait()) == (0, 0)
+    await tx.aclose()
+    await rx.aclose()
+    assert [number for number in got if number < 100] == list(range(10))
+    assert [number for number in got if number >= 100] == list(range(100, 110))
+
+
+@pytest.mark.slow
+async def test_a_message_of_a_process_that_is_killed_goes_to_another(
+    redis_bus: RedisBus, redis_url: str, namespace: str
+) -> None:
+    tx, rx = ends(redis_bus)
+    await tx.send(Note(7))
+    async with running(HELD, redis_url, namespace) as victim:
+        assert victim.stdout is not None
+        assert (await victim.stdout.receive(1)) == b"7"
+        assert await rx.try_recv() is Nothing.EMPTY
+        victim.kill()
+        assert await asyncio.wait_for(rx.recv(), 30) == Note(7)
+    await tx.aclose()
+    await rx.aclose()
+
+
+def test_a_channel_over_a_bus_needs_a_bus_a_name_and_a_message_type() -> None:
+    with pytest.raises(ValueError, match="needs bus= and name="):
+        channel(Note, distributed=True, bus=MemoryBus(), name="")
+    with pytest.raises(TypeError, match="'int' is no message type"):
+        channel(int, distributed=True, bus=MemoryBus(), name="numbers")
