@@ -36,28 +36,32 @@ class Commits:
         self._let_go = let_go
         self._finished: defaultdict[int, list[Commit]] = defaultdict(list)
         self._committing: set[int] = set()
-        self._due = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
         self._ended = asyncio.Event()
 
     def add(self, commit: Commit) -> None:
-        """Have a hop committed soon."""
+        """Have a hop committed soon: in the next turn of the loop, with all that finishes in this one."""
         self._finished[commit.partition].append(commit)
-        self._due.set()
+        if commit.partition not in self._committing:
+            self._begin(commit.partition)
 
     async def run(self) -> None:
         """Commit until `end`."""
         async with asyncio.TaskGroup() as tasks:
-            while not self._ended.is_set():
-                await self._due.wait()
-                self._due.clear()
-                for partition in self._finished.keys() - self._committing:
-                    self._committing.add(partition)
-                    tasks.create_task(self._commit_all_of(partition))
+            self._tasks = tasks
+            for partition in list(self._finished):
+                self._begin(partition)
+            await self._ended.wait()
+            self._tasks = None
 
     def end(self) -> None:
         """Ask `run` to return after the call under way."""
         self._ended.set()
-        self._due.set()
+
+    def _begin(self, partition: int) -> None:
+        if self._tasks is not None and not self._ended.is_set():
+            self._committing.add(partition)
+            self._tasks.create_task(self._commit_all_of(partition))
 
     async def _commit_all_of(self, partition: int) -> None:
         while finished := self._finished.pop(partition, []):

@@ -25,7 +25,7 @@ _log = structlog.get_logger("headrace.consumer")
 _READ_WAIT_S = 0.5  # bounds how long a stop waits for the read under way
 _RETRY_S = 0.2  # between tries while the bus is away
 _EXPIRE_EVERY_S = 0.25
-_CLAIM_EVERY_S = 1.0  # how long a dead worker's entries lie about after their lease
+_CLAIM_EVERY_S = 0.5  # how long a dead worker's entries lie about after their lease
 _PROMOTE_LIMIT = 256  # in one call: a few ms of the server's time
 _GONE_S = 600.0  # a worker that lives has asked for work thousands of times meanwhile
 

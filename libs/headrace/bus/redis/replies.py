@@ -1,7 +1,8 @@
 """The Redis bus for the reply coordinator and for whoever waits: `bus.protocol.Replies`."""
 
 import time
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headrace.bus.redis import calls
@@ -11,6 +12,8 @@ from headrace.ledger.values import TerminalEvent
 from headrace.wire.trace import partition_of
 
 COORDINATORS = "coordinators"
+_FORGET_BYTES = 65_536  # of results that were read and are still in an inbox
+_ENTRY_BYTES = 256  # of one beside its result, about
 _MS = 1000
 _REPLY_LEASE_MS = 2_000  # a coordinator holds an event for one round trip; after this its reader is taken for dead
 
@@ -25,7 +28,8 @@ class RedisReplies:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._inbox_cursors: dict[str, bytes] = {}
-        self._inbox_read: dict[str, list[bytes]] = {}
+        self._inbox_read: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._inbox_bytes: Counter[str] = Counter()
         self._claim_at_s = 0.0
         self._losses = 0
 
@@ -65,15 +69,19 @@ class RedisReplies:
 
     async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
         streams = {keys.inbox(inbox): partition for partition, keys in enumerate(self._server.keys)}
-        await self._forget_read(list(streams))
+        if self._inbox_bytes[inbox] >= _FORGET_BYTES:
+            await self._forget_read(inbox, streams)
         if self._losses != self._server.epochs.losses:  # what the cursors stand for is gone, perhaps with its clock
             self._losses = self._server.epochs.losses
             self._inbox_cursors.clear()
         seen = {stream: self._inbox_cursors.get(stream, b"0") for stream in streams}
         raw = await self._server.read(("XREAD", "COUNT", limit), seen, wait_s)
+        if not raw:
+            await self._forget_read(inbox, streams)
         for name, entries in raw:
             self._inbox_cursors[name.decode()] = entries[-1][0]
-            self._inbox_read[name.decode()] = [entry_id for entry_id, _ in entries]
+            self._inbox_read[name.decode()] += [entry_id for entry_id, _ in entries]
+            self._inbox_bytes[inbox] += sum(_ENTRY_BYTES + len(fields[-1]) for _, fields in entries if fields)
         return [
             terminal_event(streams[name.decode()], entry_id, fields)
             for name, entries in raw
@@ -95,10 +103,11 @@ class RedisReplies:
             )
         ]
 
-    async def _forget_read(self, inboxes: list[str]) -> None:
-        """Delete what the last read of an inbox gave: before the next read, so that no answer waits for it."""
-        for inbox in inboxes:
-            read = self._inbox_read.pop(inbox, None)
+    async def _forget_read(self, inbox: str, streams: Iterable[str]) -> None:
+        """Delete what was read of an inbox, now and then and when it is quiet: the cursor is past it."""
+        del self._inbox_bytes[inbox]
+        for stream in streams:
+            read = self._inbox_read.pop(stream, None)
             if read:
                 async with self._server.connections.errors():
-                    await self._server.connections.commands.xdel(inbox, *read)
+                    await self._server.connections.commands.xdel(stream, *read)
