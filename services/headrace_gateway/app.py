@@ -25,6 +25,7 @@ from headrace_gateway.access import Access
 from headrace_gateway.admission import Admission
 from headrace_gateway.asked import traceparent_for, traceparent_of
 from headrace_gateway.client_rate import ClientRate
+from headrace_gateway.events import events_router
 from headrace_gateway.health import health_router
 from headrace_gateway.limits import Limits
 from headrace_gateway.metrics import metrics_router
@@ -35,6 +36,7 @@ from headrace_gateway.runs import runs_router
 from headrace_gateway.served import Served
 from headrace_gateway.short_way import ShortWay
 from headrace_gateway.signals import signals_router
+from headrace_gateway.websocket import sockets_router
 
 _CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
 _CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
@@ -70,7 +72,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     limits = limits or Limits()
     rate = ClientRate(limits.client_rate, limits.client_burst) if limits.client_rate else None
     admission = Admission(bus, max_waiters=limits.max_waiters, client_rate=rate)
-    served = Served(clients, bus, waiters, limits, admission, access)
+    served = Served(clients, bus, waiters, followers, limits, admission, access)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -83,6 +85,8 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     for router in (
         pipes_router(served, endpoints),
         runs_router(served),
+        events_router(served),
+        sockets_router(served),
         signals_router(served),
         health_router(served),
         metrics_router(served),

@@ -12,5 +12,7 @@ class Limits(Struct, frozen=True):
     body_timeout_s: float = 10.0
     max_waiters: int = 1000
     max_runs: int = 10_000
+    max_outstanding: int = 64
+    heartbeat_s: float = 15.0
     client_rate: float = 0.0
     client_burst: int = 20

@@ -75,6 +75,7 @@ async def serve(settings: GatewaySettings) -> None:
                     drain_s=settings.drain_s,
                     on_started=started,
                     max_connections=settings.max_connections,
+                    max_message_bytes=settings.max_body_bytes,
                 )
             _log.info("gateway_stopped")
     finally:
@@ -114,6 +115,8 @@ def limits_of(settings: GatewaySettings) -> Limits:
         body_timeout_s=settings.body_timeout_s,
         max_waiters=settings.max_waiters,
         max_runs=settings.max_runs,
+        max_outstanding=settings.max_outstanding,
+        heartbeat_s=settings.heartbeat_s,
         client_rate=settings.client_rate,
         client_burst=settings.client_burst,
     )

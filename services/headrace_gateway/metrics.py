@@ -6,6 +6,7 @@
 | `headrace_gateway_requests_total` | endpoint | requests that have been dealt with |
 | `headrace_gateway_refused_total` | limit | requests that a limit refused |
 | `headrace_gateway_waiters` | | waits for runs under way |
+| `headrace_gateway_followers` | | runs followed, once for each who follows |
 | `headrace_gateway_waits_total` | outcome | how waits ended, and terminals that came without one |
 """
 
@@ -44,7 +45,9 @@ class _Counts(Collector):
         for outcome, count in sorted(waiters.counts.items()):
             waits.add_metric([outcome], count)
         waiting = GaugeMetricFamily("headrace_gateway_waiters", "Waits for runs under way.", value=len(waiters))
-        return under_way, dealt, refused, waiting, waits
+        following = len(self._served.followers)
+        followed = GaugeMetricFamily("headrace_gateway_followers", "Who follows a run.", value=following)
+        return under_way, dealt, refused, waiting, followed, waits
 
 
 def metrics_router(served: Served) -> APIRouter:

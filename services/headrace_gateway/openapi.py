@@ -24,6 +24,16 @@ RUN: dict[str, Any] = {
     "description": "Where the run stands.",
     "content": {"application/json": {"schema": {"$ref": f"{_COMPONENTS}Run"}}},
 }
+EVENTS: dict[str, Any] = {
+    "description": "The run's events, as server-sent events; each has its number as its id.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+LAST_EVENT_ID: dict[str, Any] = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The id of the last event seen; the stream goes on behind it, on any replica.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+}
 _STATUSES = (400, 401, 403, 408, 409, 413, 422, 429, 500, 502, 503, 504)
 _TEXT: dict[str, Any] = {"type": "string"}
 _HEADERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -61,7 +71,7 @@ def operation_of(plan: ExecutionPlan) -> dict[str, Any]:
     responses: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, PROBLEM)
     responses[200] = {
         "description": "The run's result.",
-        "content": _messages(plan, plan.terminal_types),
+        "content": {**_messages(plan, plan.terminal_types), **EVENTS["content"]},
         "headers": _SENT,
     }
     responses[202] = {**RUN, "description": "The run goes on.", "headers": {**_SENT, **_LOCATION}}

@@ -1,10 +1,12 @@
 """`POST /v1/pipes/{pipe}`: starts a run and waits for its result, as long as the request asks."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from http import HTTPStatus
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from msgspec import structs
 
 from headrace.errors import TooManyRunsError, WaitTimeoutError
 from headrace.graph.mistakes import suggest
@@ -21,6 +23,7 @@ from headrace_gateway.asked import (
 )
 from headrace_gateway.body import message_in, read_body
 from headrace_gateway.caller import Action, Caller
+from headrace_gateway.event_stream import EventStream, is_wanted
 from headrace_gateway.openapi import operation_of
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.run_body import RunBody
@@ -69,7 +72,7 @@ def _endpoint(served: Served, client: Client) -> Endpoint:
         preference = preference_of(request.headers.getlist("prefer"))
         timeout_s = timeout_of(request.headers.get("x-request-timeout"))
         key = idempotency_key_of(request.headers.get("idempotency-key"))
-        with slots:
+        with slots.held() as held:
             body = await read_body(request, served.limits)
             message = message_in(body, codec)
             options = Options(
@@ -79,11 +82,24 @@ def _endpoint(served: Served, client: Client) -> Endpoint:
                 idempotency=_idempotency(caller, key, body),
             )
             try:
+                if is_wanted(request.headers.get("accept")):
+                    return await _stream(served, client, message, options, held)
                 return await _answer(client, message, options, preference, _wait_s(served, preference, timeout_s))
             except TooManyRunsError as error:
                 raise await served.admission.no_more_runs(error) from None
 
     return start_run
+
+
+async def _stream(served: Served, client: Client, message: object, options: Options, held: ExitStack) -> EventStream:
+    trace_id = await client.submit(message, structs.replace(options, keeps_events=True))
+    view = await client.following.view(trace_id)
+    return EventStream(
+        client.following.batches(view, idle_s=served.limits.heartbeat_s),
+        headers={**_headers(trace_id, options), "Location": run_path(trace_id)},
+        accepted=_body(client, trace_id),
+        held=held.pop_all(),
+    )
 
 
 async def _answer(client: Client, message: object, options: Options, preference: Preference, wait_s: float) -> Response:
@@ -119,6 +135,9 @@ def _wait_s(served: Served, preference: Preference, timeout_s: float) -> float:
 
 
 def _accepted(client: Client, trace_id: str, options: Options) -> Response:
-    body = RunBody(trace_id=trace_id, pipe=client.plan.pipe, plan=client.plan.version, state="open")
     headers = {**_headers(trace_id, options), "Location": run_path(trace_id)}
-    return Response(_encode(body), HTTPStatus.ACCEPTED, headers, _JSON)
+    return Response(_encode(_body(client, trace_id)), HTTPStatus.ACCEPTED, headers, _JSON)
+
+
+def _body(client: Client, trace_id: str) -> RunBody:
+    return RunBody(trace_id=trace_id, pipe=client.plan.pipe, plan=client.plan.version, state="open")

@@ -2,12 +2,12 @@
 
 | status | code |
 | --- | --- |
-| 400 | `malformed_json`, `malformed_header`, `malformed_query` |
+| 400 | `malformed_json`, `malformed_header`, `malformed_query`, `malformed_message` |
 | 401 | `unauthorized` |
 | 403 | `forbidden`: the caller lacks a scope |
 | 404 | `unknown_pipe`, `unknown_run`, `unknown_signal`, `not_found` |
 | 408 | `body_timeout` |
-| 409 | `run_cancelled`, `run_ended`, `already_signalled` |
+| 409 | `run_cancelled`, `run_ended`, `already_signalled`, `events_not_kept` |
 | 413 | `body_too_large`, `envelope_too_large` |
 | 422 | `invalid_message`, `idempotency_key_reused` |
 | 429 | `too_many_requests`: the body names the limit; with Retry-After |
@@ -29,6 +29,7 @@ from headrace.errors import (
     BusError,
     EnvelopeError,
     EnvelopeTooLargeError,
+    EventsNotKeptError,
     Failure,
     FailureKind,
     HeadraceError,
@@ -58,6 +59,7 @@ _STATUS_OF_ERROR: tuple[tuple[type[HeadraceError], HTTPStatus], ...] = (  # the 
     (WaitTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
     (UnknownRunError, HTTPStatus.NOT_FOUND),
     (UnknownSignalError, HTTPStatus.NOT_FOUND),
+    (EventsNotKeptError, HTTPStatus.CONFLICT),
     (InvalidMessageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (TooManyRunsError, HTTPStatus.SERVICE_UNAVAILABLE),

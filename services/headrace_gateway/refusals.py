@@ -27,6 +27,11 @@ def forbidden(scope: str) -> ProblemError:
     return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", detail, headers={"WWW-Authenticate": challenge})
 
 
+def malformed_message(detail: str) -> ProblemError:
+    """Make the answer to a WebSocket's message that cannot be dealt with."""
+    return ProblemError(HTTPStatus.BAD_REQUEST, "malformed_message", detail)
+
+
 def unavailable(code: str, detail: str) -> ProblemError:
     """Make the answer to a request that cannot be dealt with now."""
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, code, detail)

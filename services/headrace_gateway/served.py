@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from fastapi import Request
 from msgspec import Struct
+from starlette.requests import HTTPConnection
 
 from headrace.bus.protocol import Bus
 from headrace.errors import UnknownRunError
 from headrace.ledger.values import RunView
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
+from headrace.runtime.followers import Followers
 from headrace.wire.trace import is_trace_id
 from headrace_gateway.access import Access
 from headrace_gateway.admission import Admission
@@ -28,19 +29,28 @@ class Served(Struct, frozen=True):
     clients: Mapping[str, Client]
     bus: Bus
     waiters: Waiters
+    followers: Followers
     limits: Limits
     admission: Admission
     access: Access | None = None
 
-    async def caller(self, request: Request) -> Caller:
+    async def caller(self, request: HTTPConnection) -> Caller:
         """Tell who asks; the first thing that a route does.
 
         Raises:
             ProblemError: Nobody that is known, or one that asks too often.
         """
         caller = ANYBODY if self.access is None else await self.access.caller(request.headers)
-        self.admission.take(caller.name or (request.client.host if request.client else ""))
+        self.take(caller, request)
         return caller
+
+    def take(self, caller: Caller, request: HTTPConnection) -> None:
+        """Take one request more of a caller.
+
+        Raises:
+            ProblemError: It asks too often.
+        """
+        self.admission.take(caller.name or (request.client.host if request.client else ""))
 
     async def view(self, trace_id: str, caller: Caller, action: Action = Action.READ) -> RunView:
         """Look up a run of a pipe that is served here.

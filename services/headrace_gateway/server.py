@@ -80,7 +80,7 @@ def address_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve_http(
+async def serve_http(  # noqa: PLR0913 - all but three by name
     app: FastAPI,
     listening: Sequence[socket.socket],
     stopping: asyncio.Event,
@@ -88,6 +88,7 @@ async def serve_http(
     drain_s: float,
     on_started: Callable[[], None],
     max_connections: int | None = None,
+    max_message_bytes: int = 1024 * 1024,
 ) -> None:
     """Serve until `stopping` is set.
 
@@ -96,6 +97,7 @@ async def serve_http(
         drain_s: The most seconds that requests under way are waited for; waits end just before, with a 504.
         on_started: Called once requests are taken.
         max_connections: Requests of more are answered with 503, without a look at them; None for any number.
+        max_message_bytes: The largest message that a WebSocket takes.
 
     Raises:
         RuntimeError: The application did not start.
@@ -106,7 +108,9 @@ async def serve_http(
         log_level="warning",  # the service says itself when it starts and stops
         access_log=False,
         server_header=False,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=max_message_bytes,
+        ws_per_message_deflate=False,  # a small message can unpack to a large one
         lifespan="on",
         limit_concurrency=max_connections,
         timeout_graceful_shutdown=max(1, round(drain_s)),
@@ -117,6 +121,7 @@ async def serve_http(
         stop = tasks.create_task(stopping.wait())
         await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
+        app.state.followers.close()  # who follows goes on where another replica is
         app.state.waiters.hurry(max(0.0, drain_s - _LAST_WORDS_S))
         stop.cancel()
     if not server.started:

@@ -1,6 +1,8 @@
 """The slots of an endpoint: how many requests may be under way in it at a time."""
 
 import asyncio
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 from headrace_gateway.drain import Drain
@@ -40,6 +42,13 @@ class Slots:
             detail = f"{self.limit} requests are under way here, which is the limit"
             raise over_limit(LIMIT, self.limit, detail, retry_after_s=self._drain.retry_after_s(self.limit))
         self.taken += 1
+
+    @contextmanager
+    def held(self) -> Generator[ExitStack]:
+        """Hold one, raising as `with` does, until the context closes, or as long as whoever took its stack over."""
+        with ExitStack() as held:
+            held.enter_context(self)
+            yield held
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

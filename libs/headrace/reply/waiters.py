@@ -122,7 +122,11 @@ class Waiters:
             WaitTimeoutError: The wait ran out.
         """
         async with self.expect(trace_id) as future:
-            view = await self._bus.watch(trace_id, self.inbox)
+            try:
+                view = await self._bus.watch(trace_id, self.inbox)
+            except asyncio.CancelledError:  # it may have been registered
+                await asyncio.shield(self._leave(trace_id, future))
+                raise
             if view is None:
                 raise UnknownRunError(trace_id)
             return view.terminal or await self.result(trace_id, future, timeout_s)

@@ -170,7 +170,8 @@ class Client:
             EventsNotKeptError: The run was started without `Options.keeps_events`.
         """
         _require_trace_id(trace_id)
-        async with aclosing(self.following.batches(trace_id, after)) as batches:
+        view = await self.following.view(trace_id)
+        async with aclosing(self.following.batches(view, after)) as batches:
             async for batch in batches:
                 for event in batch:
                     yield event

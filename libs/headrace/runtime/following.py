@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from headrace.bus.protocol import Bus
-from headrace.errors import EventsNotKeptError, Failure, RunError, UnknownRunError
+from headrace.errors import BusUnavailableError, EventsNotKeptError, Failure, RunError, UnknownRunError
 from headrace.ledger import events
 from headrace.ledger.values import RunEvent, RunState, RunView, Terminal
 from headrace.runtime.followers import Followers
@@ -77,20 +77,40 @@ class Following:
         self._followers = followers
         self._results = results
 
-    async def batches(
-        self, trace_id: str, after: int = 0, *, idle_s: float = _LOOK_EVERY_S
-    ) -> AsyncGenerator[list[Event], None]:
-        """Give a run's events as they come, to its end, or until this process stops.
-
-        Args:
-            after: The `seq` of the last event seen.
-            idle_s: Seconds without events after which an empty list is given.
+    async def view(self, trace_id: str) -> RunView:
+        """Look up a run that can be followed.
 
         Raises:
             UnknownRunError: No run has this trace_id (any more).
             EventsNotKeptError: The run does not keep its events.
         """
-        view = await self._view(trace_id)
+        view = await self._bus.view(trace_id)
+        if view is None:
+            raise UnknownRunError(trace_id)
+        return _followable(view)
+
+    async def is_over(self, view: RunView, after: int) -> bool:
+        """Tell whether nothing comes after a place: the run has ended, and its end was seen.
+
+        Raises:
+            EventsNotKeptError: The run does not keep its events.
+        """
+        return _followable(view).terminal is not None and not await self._page(view.trace_id, after, limit=1)
+
+    async def batches(
+        self, view: RunView, after: int = 0, *, idle_s: float = _LOOK_EVERY_S
+    ) -> AsyncGenerator[list[Event], None]:
+        """Give a run's events as they come, to its end, or until this process stops.
+
+        Args:
+            view: Of a run that keeps its events.
+            after: The `seq` of the last event seen.
+            idle_s: Seconds without events after which an empty list is given.
+
+        Raises:
+            UnknownRunError: The run is known no longer.
+        """
+        trace_id = view.trace_id
         async with self._followers.following(trace_id, after) as follower:
             is_ended = view.terminal is not None
             while not follower.is_over:
@@ -100,23 +120,21 @@ class Following:
                     after = came[-1].seq
                     if came[-1].terminal is not None:
                         return
-                elif is_ended:
-                    return  # the end was seen before
+                elif is_ended or follower.is_over:
+                    return  # the end was seen before, or this process stops
                 else:
-                    is_ended = (await self._view(trace_id)).terminal is not None
+                    is_ended = await self._has_ended(trace_id)
                     if not is_ended:
                         yield []
 
-    async def _view(self, trace_id: str) -> RunView:
-        view = await self._bus.view(trace_id)
-        if view is None:
-            raise UnknownRunError(trace_id)
-        if not view.keeps_events:
-            raise EventsNotKeptError(trace_id)
-        return view
+    async def _has_ended(self, trace_id: str) -> bool:
+        try:
+            return (await self.view(trace_id)).terminal is not None
+        except BusUnavailableError:  # it comes back, and the events with it
+            return False
 
-    async def _page(self, trace_id: str, after: int) -> list[RunEvent]:
-        return (await self._bus.events({trace_id: after}, limit=_PAGE, wait_s=0)).get(trace_id, [])
+    async def _page(self, trace_id: str, after: int, *, limit: int = _PAGE) -> list[RunEvent]:
+        return (await self._bus.events({trace_id: after}, limit=limit, wait_s=0)).get(trace_id, [])
 
     def _events(self, trace_id: str, after: int, came: Sequence[RunEvent]) -> list[Event]:
         found = [self._event(trace_id, event) for event in came]
@@ -159,3 +177,9 @@ class Following:
             failure = error.failure
         kind = terminal.state.value
         return Event(event.seq, kind, trace_id, event.at_ms / _MS, failure=failure, result=result)
+
+
+def _followable(view: RunView) -> RunView:
+    if not view.keeps_events:
+        raise EventsNotKeptError(view.trace_id)
+    return view

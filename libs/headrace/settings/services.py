@@ -94,6 +94,8 @@ class GatewaySettings(ServiceSettings):
     max_runs: int = Field(
         10_000, ge=0, description="Open runs of a pipe, over all gateways; over it 503; 0 for any number."
     )
+    max_outstanding: int = Field(64, ge=1, description="Messages under way in one WebSocket; over it 429.")
+    heartbeat_s: float = Field(15.0, gt=0, description="Seconds without an event after which a stream says it lives.")
     client_rate: float = Field(
         0.0, ge=0, description="Requests a second of one client to a gateway; over it 429; 0 for any rate."
     )
