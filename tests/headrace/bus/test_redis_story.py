@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.headrace.bus.bench import OTHER, OTHER_LANE, Bench, every_place, trace
+from tests.headrace.bus.bench import IN, OTHER, OTHER_LANE, Bench, every_place, frame, trace
 
 from headrace.bus.redis.inspect.joins import JoinStory, SignalStory
 from headrace.bus.redis.inspect.story import story_of
+from headrace.ledger import events
+from headrace.ledger.events import CallEvent
+from headrace.ledger.told import Told
+from headrace.ledger.values import Emit, Submission
 
 
 @pytest.fixture
@@ -48,6 +52,29 @@ async def test_a_place_taken_at_ingress_is_told(bench: Bench) -> None:
     [place] = story.lanes
     assert (place.ahead, place.is_parked) == (1, False)
     assert story.waited_for_by == ("gateway",)
+
+
+async def test_the_events_of_a_run_that_keeps_them_are_told_without_what_nodes_emitted(bench: Bench) -> None:
+    run = trace()
+    await bench.bus.submit([Submission(run, "pipe", "v1", (Emit(IN, frame(run)),), keeps_events=True)])
+    delivery = await bench.take()
+    call = ("talk", "in", "ca11", run, 1)
+    blobs = tuple(
+        events.encode(event)
+        for event in (
+            CallEvent("node_started", 1.0, *call),
+            CallEvent("emitted", 1.5, *call, value=b'"secret"'),
+            CallEvent("suspended", 2.0, *call, until="approval"),
+        )
+    )
+    await bench.bus.tell([Told(run, "ca11", delivery.turn, 0, blobs)])
+    story = await story_of(bench.places, run)
+    assert story is not None
+    assert [(one.seq, one.kind, one.node, one.what) for one in story.events] == [
+        (1, "node_started", "talk", ""),
+        (3, "suspended", "talk", "approval"),
+    ]
+    assert [one.at_ms for one in story.events] == [1000, 2000]
 
 
 async def test_an_unknown_run_has_no_story(bench: Bench) -> None:

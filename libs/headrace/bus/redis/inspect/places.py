@@ -17,7 +17,7 @@ from headrace.bus.redis.url import Address, parse
 PAGE = 500  # of what a server gives at once: about a millisecond of its time
 _SCAN_COUNT = 1000
 _TOGETHER = 200  # commands sent in one go
-_RAW = ("HSCAN", "SCAN", "SSCAN", "XPENDING", "XRANGE", "ZSCAN")
+_RAW = ("HSCAN", "SCAN", "SSCAN", "XPENDING", "XRANGE", "XREVRANGE", "ZSCAN")
 
 Command = tuple[bytes | str | int, ...]
 

@@ -1,10 +1,12 @@
 """Where one run stands: its record, and each piece of its work where it is and what it waits for."""
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
 from headrace.bus.redis.call import Due, Spill, decode_tickets
-from headrace.bus.redis.entries import delivery
+from headrace.bus.redis.entries import delivery, run_event
 from headrace.bus.redis.inspect.joins import JoinStory, SignalStory, joins_of, signals_of
 from headrace.bus.redis.inspect.letters import Wanted, all_letters
 from headrace.bus.redis.inspect.look import read_due
@@ -14,8 +16,9 @@ from headrace.bus.redis.inspect.runs import read_failure
 from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.work import WORKERS
 from headrace.errors import EnvelopeError, Failure
+from headrace.ledger import events
 from headrace.ledger.terminal import result_of
-from headrace.ledger.values import Item, RunState, Schedule, Terminal
+from headrace.ledger.values import Item, RunEvent, RunState, Schedule, Terminal
 from headrace.wire.envelope import trace_of
 from headrace.wire.trace import partition_of
 
@@ -70,6 +73,24 @@ class InLane(Struct, frozen=True):
     is_parked: bool
 
 
+class Happened(Struct, frozen=True):
+    """An event of the run, where it keeps its events.
+
+    Attributes:
+        kind: As whoever follows the run gets it.
+        at_ms: Unix time in milliseconds.
+        what: Of a failure, its kind; of a suspension, what is waited for; never a value.
+    """
+
+    seq: int
+    kind: str
+    at_ms: int
+    node: str = ""
+    invocation_id: str = ""
+    attempt: int = 0
+    what: str = ""
+
+
 class Story(Struct, frozen=True):
     """A run, and where it waits.
 
@@ -78,6 +99,7 @@ class Story(Struct, frozen=True):
         waited_for_by: Inboxes that will be told its end.
         signals_come: Signals that it has been given.
         letters: Names of its dead letters.
+        events: The newest of its events, without what nodes emitted.
         now_ms: The server's time.
         kept_ms: For how long its record is kept from now; -1 where that is not decided.
     """
@@ -103,6 +125,7 @@ class Story(Struct, frozen=True):
     signals: tuple[SignalStory, ...] = ()
     signals_come: tuple[str, ...] = ()
     letters: tuple[str, ...] = ()
+    events: tuple[Happened, ...] = ()
 
 
 async def story_of(places: Places, trace_id: str) -> Story | None:
@@ -156,7 +179,13 @@ class _Telling:
             signals=signals_of(kept),
             signals_come=tuple(name[1:].decode() for name in kept if name[:1] == b"i"),
             letters=letters,
+            events=tuple(await self._events()) if b"events" in record else (),
         )
+
+    async def _events(self) -> list[Happened]:
+        newest: Any = await self._place.ask("XREVRANGE", self._keys.events(self._trace), "+", "-", "COUNT", _NEWEST)
+        found = [_happened(run_event(entry_id, fields)) for entry_id, fields in reversed(newest)]
+        return [event for event in found if event.kind != "emitted"]
 
     async def _find_keys(self) -> None:
         for kind in ("stream:", "scheduled:", "lane:"):
@@ -238,7 +267,22 @@ class _Telling:
         return any(trace_of(frame) == self._trace for frame in item.frames[:1])
 
 
+_NEWEST = 1000  # events that are read: more than anybody reads in a terminal
 _NUMBERS = ("created_ms", "deadline_ms", "in_flight", "waiting", "suspended")
+
+
+def _happened(event: RunEvent) -> Happened:
+    if event.terminal is not None:
+        return Happened(event.seq, event.terminal.state.value, event.at_ms)
+    if event.replaced:
+        return Happened(event.seq, "replaced", event.at_ms, invocation_id=event.replaced)
+    try:
+        told = events.decode(event.blob)
+    except EnvelopeError:
+        return Happened(event.seq, "(unreadable)", event.at_ms)
+    what = told.failure.kind.value if told.failure is not None else str(told.until)
+    at_ms = int(told.time * _MS)
+    return Happened(event.seq, told.kind, at_ms, told.node, told.invocation_id, told.attempt, what)
 
 
 def _result_type(blob: bytes) -> str:
