@@ -14,26 +14,23 @@ from headrace.graph.plan import ExecutionPlan
 from headrace.runtime.compose import beside, coordinating
 from headrace.runtime.consumer import ConsumerOptions
 from headrace.runtime.far_bus import far_bus
-from headrace.runtime.load import load_plan
 from headrace.runtime.runner_thread import RunnerThread
 from headrace.runtime.signals import stop_signals
 from headrace.runtime.sync_runner import SyncRunner
-from headrace.settings.logs import LogSettings, set_up_logging
-from headrace.settings.services import PlacementSettings
+from headrace.settings.logs import set_up_logging
+from headrace.settings.services import GatewaySettings
 from headrace.settings.sources import given, read_settings
 from headrace.wire.envelope import Framing
 from headrace_cli.ending import run_to_end
 from headrace_cli.example import invitation
 from headrace_cli.options import App, PlacementFile
 from headrace_gateway.app import create_app
+from headrace_gateway.limits import Limits
+from headrace_gateway.main import limits_of, load_plans
 from headrace_gateway.server import address_of, listen, serve_http
 
 _DRAIN_S = 5.0
 _GRACE_S = 1.0  # over it, for shutdown hooks
-
-
-class DevSettings(LogSettings, PlacementSettings):
-    """Settings of `headrace dev`."""
 
 
 def dev(
@@ -44,12 +41,13 @@ def dev(
     placement: PlacementFile = None,
 ) -> None:
     """Serve a pipe over HTTP in one process, without Redis."""
-    settings = read_settings(DevSettings, given(placement=placement))
+    settings = read_settings(GatewaySettings, {"app": (app,), **given(placement=(placement,) if placement else None)})
     set_up_logging(settings, "dev")
-    raise typer.Exit(run_to_end(_serve(load_plan(app, settings.placement), host, port)))
+    (plan,) = load_plans(settings)
+    raise typer.Exit(run_to_end(_serve(plan, host, port, limits_of(settings))))
 
 
-async def _serve(plan: ExecutionPlan, host: str, port: int) -> int:
+async def _serve(plan: ExecutionPlan, host: str, port: int, limits: Limits) -> int:
     bus, framing = MemoryBus(), Framing()
     far = far_bus(bus, asyncio.get_running_loop())
     runner = SyncRunner(plan, far, framing, tuple(plan.groups), options=ConsumerOptions(drain_s=_DRAIN_S))
@@ -62,6 +60,6 @@ async def _serve(plan: ExecutionPlan, host: str, port: int) -> int:
                 sys.stdout.write(invitation(plan, address_of(listening)))
                 sys.stdout.flush()
 
-            app = create_app([plan], bus, framing)
+            app = create_app([plan], bus, framing, limits=limits)
             await serve_http(app, [listening], stopping, drain_s=_DRAIN_S, on_started=started)
     return 0

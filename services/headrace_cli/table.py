@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 from rich.console import Console
@@ -26,20 +26,23 @@ _COLUMNS = ("group", "pid", "state", "backlog", "in flight", "done/s", "restarts
 
 
 @asynccontextmanager
-async def shown(deployment: Deployment, *, is_wanted: bool) -> AsyncGenerator[None]:
+async def shown(deployment: Deployment, *, is_wanted: bool) -> AsyncGenerator[Callable[[], None]]:
     """Show the table until the context closes.
 
     Args:
         is_wanted: Whether somebody watches; otherwise nothing is shown.
+
+    Yields:
+        What gives the terminal back, cursor and all, for a process that ends without closing the context.
     """
     if not is_wanted:
-        yield
+        yield lambda: None
         return
     with Live(console=Console(file=sys.stderr), auto_refresh=False, redirect_stdout=True) as live:
         async with asyncio.TaskGroup() as tasks:
             drawing = tasks.create_task(_draw(live, deployment))
             try:
-                yield
+                yield live.stop
             finally:
                 drawing.cancel()
         live.update(table_of(deployment, {}), refresh=True)

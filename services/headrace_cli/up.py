@@ -77,14 +77,15 @@ def _is_watched() -> bool:
 async def _serve(app: str, plan: ExecutionPlan, settings: UpSettings) -> int:
     is_watched = _is_watched()
     output = _write if is_watched else None
-    kill: list[Callable[[], None]] = []
+    at_once: list[Callable[[], None]] = []
     with (
-        stop_signals(forced=lambda: [each() for each in kill]) as stopping,
+        stop_signals(forced=lambda: [each() for each in at_once]) as stopping,
         listen(settings.host, settings.port) as listening,
     ):
         async with deployed(app, plan, settings, listening=listening, output=output) as deployment:
-            kill.append(deployment.supervisor.kill)
-            async with shown(deployment, is_wanted=is_watched):
+            at_once.append(deployment.supervisor.kill)
+            async with shown(deployment, is_wanted=is_watched) as give_back:
+                at_once.append(give_back)
                 set_up_logging(settings, "up")  # above the table, where there is one now
                 await _until(stopping, deployment)
                 deployment.supervisor.stop()

@@ -16,13 +16,15 @@ from headrace.testing.wait import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 PATH = "/v1/pipes/modes"
-MANY = 100
+MANY = 50
+MAX_WAITERS, MAX_RUNS = 60, 65
 ANSWER_S = 45.0
 
 
 @pytest.fixture(scope="module", params=list(Mode))
 def deployment(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Running]:
-    with running(request.param, redis_url, f"test-{uuid4().hex[:12]}") as started:
+    limits = {"max_waiters": str(MAX_WAITERS), "max_runs": str(MAX_RUNS)}
+    with running(request.param, redis_url, f"test-{uuid4().hex[:12]}", **limits) as started:
         yield started
 
 
@@ -81,6 +83,7 @@ async def test_rloop_03_a_wait_that_runs_out_is_answered_the_same_and_the_run_go
         await wait_until(lambda: is_entered(gate), timeout_s=ANSWER_S, description="the node waits")
         open_gate(gate)
         run = (await http.get(expired.headers["location"], params={"wait": ANSWER_S})).json()
+        await wait_until(lambda: waiters_are(http, 0), timeout_s=ANSWER_S, description="nobody waits any more")
     assert (run["state"], run["result"]["text"]) == ("completed", "slow")
 
 
@@ -116,6 +119,38 @@ async def test_rloop_01_a_node_that_blocks_its_thread_keeps_no_request_from_bein
         assert (await blocking).json()["text"] == "b"
         run = (await http.get(taken.headers["location"], params={"wait": ANSWER_S})).json()
     assert (alive.status_code, taken.status_code, run["result"]["text"]) == (200, 202, "taken")
+
+
+async def test_rloop_04_over_its_waiters_a_gateway_answers_429_and_keeps_none(deployment: Running, gate: Path) -> None:
+    ask = {"text": "slow", "do": "wait", "path": str(gate)}
+    async with http_of(deployment) as http, asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(http.post(PATH, json=ask)) for _ in range(MAX_WAITERS)]
+        await wait_until(lambda: waiters_are(http, MAX_WAITERS), timeout_s=ANSWER_S, description="all of them wait")
+        refused = await http.post(PATH, json=ask)
+        open_gate(gate)
+        assert {(await each).status_code for each in waiting} == {200}
+        await wait_until(lambda: waiters_are(http, 0), timeout_s=ANSWER_S, description="nobody waits any more")
+        assert (await http.post(PATH, json=ask)).status_code == 200
+    assert (refused.status_code, refused.json()["limit"]) == (429, "max_waiters")
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_rloop_04_over_its_runs_a_gateway_answers_503_and_loses_none(deployment: Running, gate: Path) -> None:
+    ask, later = {"text": "slow", "do": "wait", "path": str(gate)}, {"Prefer": "respond-async"}
+    async with http_of(deployment) as http:
+        accepted = [await http.post(PATH, json=ask, headers=later) for _ in range(MAX_RUNS)]
+        refused = await http.post(PATH, json=ask, headers=later)
+        open_gate(gate)
+        runs = [(await http.get(each.headers["location"], params={"wait": ANSWER_S})).json() for each in accepted]
+        assert (await http.post(PATH, json=ask)).status_code == 200
+    assert (refused.status_code, refused.json()["limit"]) == (503, "max_runs")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert [run["state"] for run in runs] == ["completed"] * MAX_RUNS
+
+
+async def waiters_are(http: httpx.AsyncClient, count: int) -> bool:
+    metrics = (await http.get("/metrics")).text
+    return f"\nheadrace_gateway_waiters {count:.1f}\n" in metrics
 
 
 @pytest.mark.parametrize("mode", Mode)

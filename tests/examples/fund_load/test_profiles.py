@@ -48,6 +48,18 @@ def test_memory_and_redis_give_the_bytes_of_the_reference(app: str, redis_url: s
     assert on_redis.read_bytes() == in_memory.read_bytes()
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_one_machine_gives_the_bytes_of_memory_with_one_and_with_several_workers(workers: int, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    write_lines(source, LINES, seed=7)
+    in_memory, on_tcp = tmp_path / "memory.jsonl", tmp_path / "tcp.jsonl"
+    subprocess.run(run_command("pipe", source, in_memory), check=True)
+    arguments = ("--bus", "tcp://127.0.0.1:0", "--workers", str(workers))
+    subprocess.run(run_command("pipe", source, on_tcp, *arguments), check=True)
+    assert on_tcp.read_bytes() == in_memory.read_bytes()
+    assert len(in_memory.read_bytes().splitlines()) > 0
+
+
 @pytest.fixture(scope="module")
 def many_lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Lines enough to outlast three kills, and their answers, which take the reference a while."""
