@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from benchmarks.harness.machine import Machine, machine
 from benchmarks.harness.redis_server import redis_server
 from benchmarks.harness.samples import Sample, medians
 from benchmarks.harness.session import Plan, Session
-from benchmarks.report import chart, tables, targets
+from benchmarks.report import tables, targets
 from msgspec import Struct, json
 
 CASES: dict[int, Callable[[Session], None]] = {
@@ -49,23 +50,30 @@ def main() -> None:
     plan = Plan(given.repeats, given.seconds, given.scale, tuple(given.peer))
     if given.quick:
         plan = Plan(1, 1.0, 0.25, plan.peers)
-    log = _KEPT / "bench.log"
+    into = _DOCS if given.publish else given.into
+    given.into.mkdir(parents=True, exist_ok=True)
+    log = given.into / "bench.log"
     log.write_text("")
     found = machine()
-    with tempfile.TemporaryDirectory() as directory, redis_server(_PORT, given.persistence, Path(directory)) as server:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        redis_server(given.port, given.persistence, Path(directory)) as server,
+    ):
         session = Session(server, plan, log)
         for number in given.case or CASES:
             CASES[number](session)
         results = Results(found, server.version, given.persistence, plan, session.samples, session.failures)
-    _write(results, into=_DOCS if given.publish else _KEPT)
+    _write(results, into)
 
 
-def _write(results: Results, *, into: Path) -> None:
+def _write(results: Results, into: Path) -> None:
     suffix = "" if results.persistence == "off" else f"-{results.persistence}"
     middles = medians(results.samples)
     judged = targets.table(targets.verdicts(middles))
-    (into / f"performance{suffix}.json").write_bytes(json.format(json.encode(results), indent=1))
-    chart.draw(middles, into / f"performance{suffix}.svg")
+    data = into / f"performance{suffix}.json"
+    data.write_bytes(json.format(json.encode(results), indent=1))
+    if into == _DOCS:  # by itself: what draws is large, and only a whole run needs it
+        subprocess.run([sys.executable, "-m", "benchmarks.report.chart", str(data)], cwd=ROOT, check=True)  # noqa: S603
     text = tables.figures(middles, results.machine, [*results.failures, judged])
     page = _DOCS / "performance.md"
     if suffix:
@@ -87,6 +95,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--persistence", choices=("off", "aof"), default="off", help="aof: appended, fsync every second"
     )
+    parser.add_argument("--port", type=int, default=_PORT, help="of the Redis that is started")
+    parser.add_argument("--into", type=Path, default=_KEPT, help="where results and logs go")
     parser.add_argument("--publish", action="store_true", help="write into docs/; for a whole run on an idle machine")
     return parser.parse_args()
 

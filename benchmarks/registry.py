@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from benchmarks.harness.fleet import VENVS, python_of
+from benchmarks.harness.fleet import NEWER, program
 from msgspec import Struct
 
-NEWER, OLDER = "newer", "older"  # ARQ and SAQ want an older client library than the others
+OLDER = "older"  # ARQ and SAQ want an older client library than the others
 LIMITS = ("raw", "raw_commit")
 
 
@@ -25,7 +25,7 @@ class Peer(Struct, frozen=True):
     @property
     def python(self) -> str:
         """Its interpreter."""
-        return python_of(self.venv)
+        return program(self.venv, "python")
 
     @property
     def is_framework(self) -> bool:
@@ -42,7 +42,7 @@ class Peer(Struct, frozen=True):
 
 
 def _bin(peer: Peer, name: str) -> str:
-    return str(VENVS / peer.venv / "bin" / name)
+    return program(peer.venv, name)
 
 
 def _headrace(peer: Peer, role: str, url: str, processes: int) -> list[list[str]]:

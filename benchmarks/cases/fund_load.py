@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.harness.fleet import ROOT, VENVS
+from benchmarks.harness.fleet import NEWER, ROOT, program
 from benchmarks.harness.machine import Clock, children_cpu_s
 from benchmarks.harness.session import Session
 from benchmarks.registry import PEERS, Peer
@@ -62,7 +62,7 @@ def _ran(session: Session, path: Path, options: list[str]) -> tuple[int, float, 
     """Run; gives the exit code, wall time, and CPU time, that of Redis included."""
     session.server.empty()
     before, cpu_s = time.perf_counter(), children_cpu_s() + session.server.cpu_s()
-    command = [str(VENVS / "newer" / "bin" / "headrace"), "run", "examples.fund_load:pipe", "--input", str(path)]
+    command = [program(NEWER, "headrace"), "run", "examples.fund_load:pipe", "--input", str(path)]
     ended = subprocess.run(  # noqa: S603 - our own command
         [*command, "--output", f"{path}.out", *options], cwd=ROOT, stderr=subprocess.DEVNULL, check=False
     )

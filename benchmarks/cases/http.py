@@ -7,11 +7,11 @@ import urllib.error
 import urllib.request
 
 from benchmarks.harness.costs import Costs
-from benchmarks.harness.fleet import VENVS, Fleet
+from benchmarks.harness.fleet import NEWER, Fleet, program
 from benchmarks.harness.session import Session, wait_until
 from benchmarks.harness.wrk import wrk
 from benchmarks.message import ORDER
-from benchmarks.registry import NEWER, Peer, chosen
+from benchmarks.registry import Peer, chosen
 from msgspec import json
 
 CASE = "1 HTTP request/reply"
@@ -55,7 +55,7 @@ def _gateway(peer: Peer, url: str) -> list[str]:
         options = ["--with-reply", "--bus-url", url, "--port", str(_PORT), "--log-level", "warning"]
         return [peer.python, "-m", "headrace_gateway", f"{peer.module()}:asked", *options]
     options = ["--port", str(_PORT), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-    return [str(VENVS / peer.venv / "bin" / "uvicorn"), "benchmarks.web:app", "--log-level", "warning", *options]
+    return [program(peer.venv, "uvicorn"), "benchmarks.web:app", "--log-level", "warning", *options]
 
 
 def _answers(url: str) -> bool:

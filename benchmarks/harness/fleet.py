@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Self
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-VENVS = ROOT / "benchmarks" / ".venv"
+_VENVS = ROOT / "benchmarks" / ".venv"
+NEWER = "newer"  # the environment that the harness itself runs in
 _STOP_S = 5.0
 
 
-def python_of(venv: str) -> str:
-    """Give the interpreter of one of the benchmarks' environments."""
-    return str(VENVS / venv / "bin" / "python")
+def program(venv: str, name: str) -> str:
+    """Give a program of one of the benchmarks' environments."""
+    folder = Path(sys.executable).parent if venv == NEWER else _VENVS / venv / "bin"
+    return str(folder / name)
 
 
 class Fleet:

@@ -25,7 +25,7 @@ _BLOCK_MS = 500
 async def serve() -> None:
     """Consume the stream of `one_way` for ever."""
     plan, keys, framing = one_way.compile(), Keys("headrace", 0), Framing(None)
-    group, limits = plan.stream("sink"), Limits(3_600_000, 256)
+    group, limits = plan.stream("sink"), Limits(retention_ms=3_600_000, lane_batch=256, kept_events=1000)
     reads, writes = Redis.from_url(URL), Redis.from_url(URL)
     script = await writes.script_load(source("commit"))
     stream = keys.stream(group)

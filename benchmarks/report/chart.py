@@ -1,13 +1,18 @@
-"""The rates as a chart: one panel a case and variant, each on a scale of its own that starts at zero."""
+"""The rates as a chart: one panel a case and variant, each on a scale of its own that starts at zero.
 
+`python -m benchmarks.report.chart performance.json` puts it beside that.
+"""
+
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
-from benchmarks.harness.samples import Median
+from benchmarks.harness.samples import Median, Sample, medians
 from benchmarks.registry import LIMITS
 from matplotlib import pyplot as plt
+from msgspec import Struct, json
 
 _COLOURS = {"headrace": "#1f6feb"}
 _PEER, _LIMIT = "#8b949e", "#d0d7de"
@@ -16,11 +21,21 @@ _WHOLE = 100  # from here on without decimals
 _MARGIN = 0.2  # for the numbers beside the bars
 
 
-def draw(medians: Sequence[Median], path: Path) -> None:
+class _Measured(Struct):
+    samples: list[Sample]
+
+
+def main() -> None:
+    """Draw what a file of results has."""
+    data = Path(sys.argv[1])
+    draw(medians(json.decode(data.read_bytes(), type=_Measured).samples), data.with_suffix(".svg"))
+
+
+def draw(measured: Sequence[Median], path: Path) -> None:
     """Write the chart as SVG."""
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "benchmarks"  # the same figures give the same file
-    rated = [each for each in medians if "rate" in each.metrics and not each.case.startswith("7")]
+    rated = [each for each in measured if "rate" in each.metrics and not each.case.startswith("7")]
     peers = Counter((each.case, each.variant) for each in rated)
     panels = [panel for panel, count in peers.items() if count > 1]
     if not panels:
@@ -47,3 +62,7 @@ def draw(medians: Sequence[Median], path: Path) -> None:
 
 def _colour(peer: str) -> str:
     return _LIMIT if peer in (*LIMITS, "fastapi") else _COLOURS.get(peer, _PEER)
+
+
+if __name__ == "__main__":
+    main()
