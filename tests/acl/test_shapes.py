@@ -16,6 +16,7 @@ from headrace.runtime.client import Client
 from headrace.runtime.compose import connected, consuming, coordinating
 from headrace.runtime.submissions import Options
 from headrace.wire.envelope import Framing
+from headrace.wire.trace import partition_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,18 +49,18 @@ class Seen(Struct):
 
 
 @asynccontextmanager
-async def deployed(pipe: Pipe, url: str, namespace: str) -> AsyncGenerator[Client]:
+async def deployed(pipe: Pipe, url: str, namespace: str, *, partitions: int = 1) -> AsyncGenerator[Client]:
     """Run a pipe, each of its services over a bus of its own."""
     plan = pipe.compile()
-    users = make_users(url, plan, namespace)
+    users = make_users(url, plan, namespace, partitions=partitions)
     refusals(url)
-    buses = {service: RedisBus(own, namespace=namespace) for service, own in users.items()}
+    buses = {service: RedisBus(own, namespace=namespace, partitions=partitions) for service, own in users.items()}
     try:
         async with AsyncExitStack() as parts:
             for group in plan.groups:
                 await parts.enter_async_context(consuming(plan, buses[worker(group)], Framing(), (group,)))
             await parts.enter_async_context(coordinating(buses[REPLY]))
-            yield await parts.enter_async_context(connected(plan, buses[GATEWAY], Framing()))
+            yield await parts.enter_async_context(connected(plan, buses[GATEWAY], Framing(), partitions=partitions))
         assert [told for told in refusals(url) if told.startswith(namespace)] == []
     finally:
         for bus in buses.values():
@@ -197,3 +198,21 @@ async def test_a_cancelled_run_and_one_whose_time_has_passed_end_in_every_group(
         expired = await client.submit(Ask("2"), Options(timeout_s=0.2))
         assert (await client.wait(expired)).state == "expired"
         assert (await client.wait(cancelled)).state == "cancelled"
+
+
+async def test_every_partition_is_open_to_those_whose_it_is(redis_url: str, namespace: str) -> None:
+    pipe = Pipe("spread")
+
+    @pipe.node(group="first")
+    async def pass_on(ask: Ask) -> Left:
+        return Left(ask.id)
+
+    @pipe.node(group="second")
+    async def finish(left: Left) -> End:
+        return End(left.id)
+
+    async with deployed(pipe, redis_url, namespace, partitions=12) as client:
+        asked = await client.ask_all([Ask(str(number)) for number in range(100)])
+        ends = [client.result(trace_id, await future) for trace_id, future in asked]
+    assert ends == [End(str(number)) for number in range(100)]
+    assert len({partition_of(trace_id) for trace_id, _ in asked}) > 10

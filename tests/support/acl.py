@@ -25,12 +25,12 @@ def words(line: str) -> list[str]:
     return re.findall(r"\([^)]*\)|\S+", line.removeprefix("user "))
 
 
-def make_users(url: str, plan: ExecutionPlan, namespace: str) -> dict[str, str]:
+def make_users(url: str, plan: ExecutionPlan, namespace: str, *, partitions: int = 1) -> dict[str, str]:
     """Make the users of a deployment on a server; gives the address for each service."""
     parts = urlsplit(url)
     found: dict[str, str] = {}
     with closing(Redis.from_url(url)) as admin:
-        for user in users_of(plan, namespace):
+        for user in users_of(plan, namespace, partitions=partitions):
             line = structs.replace(user, passwords=(hashed(PASSWORD),)).line()
             admin.execute_command("ACL", "SETUSER", *words(line))  # type: ignore[no-untyped-call]  # untyped in the client
             netloc = f"{user.name}:{PASSWORD}@{parts.netloc}"
