@@ -55,7 +55,6 @@ class Edge(FaultyBus):
         self._record = record
         self._framing = Framing()
         self._held: dict[tuple[int, str], tuple[_Call | None, ...]] = {}
-        self._seen_replies: set[str] = set()
         self.is_dead = False
         self.ended = asyncio.Event()
 
@@ -107,11 +106,9 @@ class Edge(FaultyBus):
             self._note(commit, answered)
         return unanswered if self._crashes(CrashPoint.AFTER_COMMIT, calls) else answers
 
-    async def read_replies(self, consumer: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
-        events = await super().read_replies(consumer, limit=limit, wait_s=wait_s)
-        new = [event for event in events if event.id not in self._seen_replies]  # one may be handed out again
-        self._seen_replies.update(event.id for event in new)
-        self._record.terminals.update(event.trace_id for event in new)
+    async def read_inbox(self, inbox: str, *, limit: int, wait_s: float) -> list[TerminalEvent]:
+        events = await super().read_inbox(inbox, limit=limit, wait_s=wait_s)
+        self._record.terminals.update(event.trace_id for event in events)
         return events
 
     async def _call(self, method: str, call: Awaitable[T]) -> T:

@@ -67,7 +67,7 @@ class Record:
         hops: Committed, in that order.
         lanes: The committed work of each lane, in that order.
         states: The last committed state of each lane.
-        terminals: By trace_id, how many terminal events the run had.
+        terminals: By trace_id, how many terminal events the run's caller was told.
         has_crashed: Whether `crash` was passed.
     """
 
