@@ -7,7 +7,7 @@ anew at every start and reaches the children in their bundles; an operator's own
 import base64
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from msgspec import Struct
 from pydantic import SecretStr
@@ -74,13 +74,14 @@ async def _own_broker(settings: BusSettings) -> AsyncGenerator[HostBus]:
     keyed = settings.model_copy(update={"bus_keys": _with_session_key(settings.bus_keys)})
     keyring, address = bus_keyring(keyed), parse(settings.bus_url)
     bus = MemoryBus(retention_s=settings.retention_s)
-    try:
-        async with serving(bus, keyring, address=address) as broker:
-            reached = keyed.model_copy(update={"bus_url": str(broker.address)})
-            yield HostBus(bus, _told(reached), is_ours=True)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else "unknown"
-        raise SettingsError("bus_url", f"is {address}, where no broker can listen: {why}") from error
+    async with AsyncExitStack() as stack:
+        try:
+            broker = await stack.enter_async_context(serving(bus, keyring, address=address))
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else "unknown"
+            raise SettingsError("bus_url", f"is {address}, where no broker can listen: {why}") from error
+        reached = keyed.model_copy(update={"bus_url": str(broker.address)})
+        yield HostBus(bus, _told(reached), is_ours=True)
 
 
 def _with_session_key(given: SecretStr | None) -> SecretStr:

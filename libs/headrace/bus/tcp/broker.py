@@ -81,14 +81,16 @@ async def serving(
             closing=asyncio.Event(),
             empty=asyncio.Event(),
         )
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Peer(house), address.host, address.port)
+        server: asyncio.Server | None = None
         try:
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(lambda: Peer(house), address.host, address.port)
             host, port, *_ = server.sockets[0].getsockname()
             yield Broker(Address(host, port), house)
         except BaseException as raised:  # noqa: BLE001 - raised again below, outside the group that would wrap it
             error = raised
-        server.close()
+        if server is not None:
+            server.close()
         house.closing.set()
         for peer in tuple(house.peers):
             peer.close()
