@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
+from weakref import WeakSet
 
 from anyio import Semaphore, create_task_group
 from anyio.abc import TaskGroup
@@ -49,6 +50,7 @@ class Executor:
             raise ValueError(f"concurrency={concurrency} must be a whole number of at least 1")
         self._tasks: TaskGroup | None = None
         self._slots: Semaphore | None = None
+        self._series_open: WeakSet[Series[Any, Any]] = WeakSet()
         self._context = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -64,6 +66,9 @@ class Executor:
     ) -> None:
         if self._tasks is not None and error is not None:
             self._tasks.cancel_scope.cancel()
+        for series in self._series_open:  # one that was left in the middle would wait for its reader for ever
+            if not series.is_awaited:
+                series.end()
         try:
             # the error stays its caller's own: a task group that was given it would wrap it
             await self._context.__aexit__(None, None, None)
@@ -139,7 +144,9 @@ class Executor:
     def _series(self, function: Callable[[Any], Any], items: Items[Any]) -> AsyncGenerator[tuple[int, Any]]:
         if self._tasks is None:
             raise ExecutorClosedError
-        return Series(partial(self.submit, function), items, self.concurrency).as_completed(self._tasks)
+        series: Series[Any, Any] = Series(partial(self.submit, function), items, self.concurrency)
+        self._series_open.add(series)
+        return series.as_completed(self._tasks)
 
     async def _run(self, call: Callable[[], Any], handle: TaskHandle[Any]) -> None:
         try:

@@ -22,6 +22,9 @@ class Series(Generic[T, R]):
     Args:
         submit: Starts the task of an item, waiting for a slot.
         window: The most items that are taken and whose results have not been.
+
+    Attributes:
+        is_awaited: Whether somebody waits for its next result now.
     """
 
     def __init__(self, submit: Submit[T, R], items: Items[T], window: int) -> None:
@@ -34,6 +37,7 @@ class Series(Generic[T, R]):
         self._is_fed = False
         self._error: Exception | None = None
         self._news = Event()
+        self.is_awaited = False
 
     async def as_completed(self, tasks: TaskGroup) -> AsyncGenerator[tuple[int, R]]:
         """Give each result with the place of its item; the first failure is raised, and ends what is under way."""
@@ -46,14 +50,20 @@ class Series(Generic[T, R]):
                     yield place, handle.result()
                 if self._is_fed and not self._under_way:
                     break
+                self.is_awaited = True
                 await self._news.wait()
+                self.is_awaited = False
                 self._news = Event()
             if self._error is not None:
                 raise self._error
         finally:
-            self._feeding.cancel()
-            for handle in tuple(self._under_way.values()):
-                handle.cancel("the series that it belongs to has ended")
+            self.end()
+
+    def end(self) -> None:
+        """Take no more items, and cancel what is under way; idempotent."""
+        self._feeding.cancel()
+        for handle in tuple(self._under_way.values()):
+            handle.cancel("the series that it belongs to has ended")
 
     async def _feed(self) -> None:
         with self._feeding:

@@ -230,6 +230,31 @@ async def test_leaving_an_imap_early_cancels_what_is_under_way() -> None:
     assert len(cancelled) <= 3
 
 
+async def test_an_imap_that_is_left_in_the_middle_does_not_hold_up_the_end_of_its_executor() -> None:
+    async with Executor("inline", concurrency=2) as executor:
+        results = executor.imap(double, range(1_000))
+        await anext(results)
+    await results.aclose()
+
+
+async def test_a_map_of_another_task_is_finished_when_the_executor_is_left() -> None:
+    go_on = Event()
+    got: list[int] = []
+
+    async def wait(number: int) -> int:
+        await go_on.wait()
+        return number
+
+    async def map_all(executor: Executor) -> None:
+        got.extend(await executor.map(wait, range(10)))
+
+    async with anyio.create_task_group() as tasks, Executor("inline", concurrency=2) as executor:
+        tasks.start_soon(map_all, executor)
+        await anyio.wait_all_tasks_blocked()
+        go_on.set()
+    assert got == list(range(10))
+
+
 async def test_gather_gives_the_results_of_calls_in_their_order() -> None:
     async with Executor("thread") as executor:
         assert await executor.gather(lambda: 1, lambda: 2, lambda: 3) == [1, 2, 3]
