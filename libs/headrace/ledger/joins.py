@@ -50,8 +50,8 @@ def arrive(trace_id: str, run: Run, arrival: Arrive, effects: list[Effect]) -> N
     run.waiting += 1
 
 
-def gather(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
-    """Record work that just sent one message to a gather, where no join has to be looked at for it.
+def meet(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
+    """Record work that just sent one message to a join or a gather, where no join has to be looked at for it.
 
     Args:
         ended: What the work, which is not counted out yet, might have led to.
@@ -59,15 +59,30 @@ def gather(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
     Returns:
         Whether it was so; if not, nothing is changed.
     """
-    arrivals = run.joins.get(arrival.join.name)
-    if arrivals is None or arrivals.has_fired or not arrival.join.gathers:
+    join, slot = arrival.join, arrival.slot
+    arrivals = run.joins.get(join.name)
+    if arrivals is None or arrivals.has_fired:
         return False
-    names = [feed.name for feed in ended]
-    if any(run.feeders.get(name, 0) <= 1 for name in names):
+    if not join.gathers and (slot in arrivals.by_slot or len(arrivals.by_slot) + 1 >= len(join.slots)):
         return False
+    feeders = run.feeders
+    names: list[str] = []
+    for feed in ended:
+        name = feed.name
+        # the last feeder of a slot that is filled just now is not missed
+        if feeders.get(name, 0) <= 1 and (join.gathers or feed.slot != slot or feed.join != join):
+            return False
+        names.append(name)
     for name in names:
-        run.feeders[name] -= 1
-    arrivals.gathered.append(arrival.frame)
+        count = feeders.get(name, 0) - 1
+        if count > 0:
+            feeders[name] = count
+        else:
+            feeders.pop(name, None)
+    if join.gathers:
+        arrivals.gathered.append(arrival.frame)
+    else:
+        arrivals.by_slot[slot] = arrival.frame
     run.waiting += 1
     return True
 

@@ -13,7 +13,7 @@ from headrace.kernel.feeds import Feeds
 from headrace.kernel.outputs import Dispatch, tickets_of
 from headrace.kernel.work import Work
 from headrace.ledger import algebra
-from headrace.ledger.joins import gather
+from headrace.ledger.joins import meet
 from headrace.ledger.state import Effect, Ledger, Run
 from headrace.ledger.values import (
     Alarm,
@@ -67,12 +67,12 @@ class Book:
         self.run.in_flight += len(local) - 1
         return True
 
-    def gathers(self, work: Work, sent: Dispatch) -> bool:
-        """Settle a call that just sent a message to a gather which waits for more; tells whether it was such a one."""
+    def meets(self, work: Work, sent: Dispatch) -> bool:
+        """Settle a call that just sent a message to where more are waited for; tells whether it was such a one."""
         if len(sent.outputs) != 1 or sent.local or sent.terminals:
             return False
         (output,) = sent.outputs
-        return isinstance(output, Arrive) and gather(self.run, output, self._feeds_of(work))
+        return isinstance(output, Arrive) and meet(self.run, output, self._feeds_of(work))
 
     def settle(self, work: Work, sent: Dispatch, rest: Rest | None, stash: str) -> list[Effect]:
         """Settle a call; what it leads to here is counted, not among the effects.

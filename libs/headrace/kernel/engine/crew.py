@@ -5,14 +5,15 @@ stands by, who goes on where the first is held up. So calls that never wait need
 that do have one each, up to a bound; what is over the bound waits in the queue.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from headrace.kernel.engine.group import Group, StoppedError, new_group
 from headrace.kernel.engine.outlet import Outlet
 
 _TURN = 64  # pieces that are worked on before others, and cancellations, have their turn: a checkpoint costs one piece
@@ -45,14 +46,19 @@ class Crew(Generic[Piece]):
         self._workers = 1
         self._has_standby = False
         self._turn = _TURN
-        self._tasks: TaskGroup | None = None
+        self._tasks: Group | None = None
         self._all_done: anyio.Event | None = None
-        self._beside: set[int] = set()
+        self._beside: set[object] = set()
         self._chores: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def is_led_here(self) -> bool:
         """Whether this is the task that called `work`, which others may cancel."""
-        return anyio.get_current_task().id not in self._beside
+        return _asyncio_task() not in self._beside
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its tasks are cancelled, or about to be."""
+        return self.is_over or (self._tasks is not None and self._tasks.is_ending)
 
     async def work(self, begin: Callable[[], None]) -> None:
         """Work until `stop`, with as many tasks as that needs; they have ended when this returns.
@@ -65,15 +71,16 @@ class Crew(Generic[Piece]):
             await self._work_off()  # alone, as long as there is one piece at a time: a task group costs some calls
         if self.is_over:
             return
-        async with anyio.create_task_group() as tasks:
+        async with new_group() as tasks:
             self._tasks = tasks
             for chore in self._chores:
-                tasks.start_soon(chore)
+                tasks.start(chore)
             await self._work_off()
             if not self.is_over:
                 self._all_done = anyio.Event()
                 await self._all_done.wait()
-            tasks.cancel_scope.cancel()
+            if self.hired > 1:
+                raise StoppedError
 
     def beside(self, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Have something run beside the workers until these have ended."""
@@ -81,7 +88,7 @@ class Crew(Generic[Piece]):
         if self._tasks is None:
             self._chores.append(chore)
         else:
-            self._tasks.start_soon(chore)
+            self._tasks.start(chore)
 
     def call_up(self) -> None:
         """See that somebody works on what was put into `ready` from outside of `take`."""
@@ -89,25 +96,25 @@ class Crew(Generic[Piece]):
             self._has_standby = True
             self._workers += 1
             self.hired += 1
-            self._tasks.start_soon(self._work_beside)
+            self._tasks.start(self._work_beside)
 
     def stop(self) -> None:
-        """Begin nothing further, and cancel what is under way."""
+        """Begin nothing further; who called this in a task of the crew raises `StoppedError` next."""
         self.is_over = True
         if self._all_done is not None:
             self._all_done.set()
-        if self._tasks is not None:
-            self._tasks.cancel_scope.cancel()
 
     async def _work_beside(self) -> None:
         self._has_standby = False
-        own_id = anyio.get_current_task().id
-        self._beside.add(own_id)
+        own = _asyncio_task()
+        self._beside.add(own)
         try:
             await self._work_off()
         finally:
-            self._beside.discard(own_id)
+            self._beside.discard(own)
             self._workers -= 1
+        if self.is_over:
+            raise StoppedError
 
     async def _work_off(self) -> None:
         """Work until nothing is ready; without a task group also no longer than that takes one worker."""
@@ -134,3 +141,11 @@ class Crew(Generic[Piece]):
                 await outlet.room()
                 continue
             piece = await self._take(piece)
+
+
+def _asyncio_task() -> object:
+    """Give the task that runs, where a node could cancel it by itself: on asyncio."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

@@ -16,6 +16,7 @@ from headrace.kernel.comebacks import delay_of, until_of
 from headrace.kernel.engine.book import Book
 from headrace.kernel.engine.crew import Crew
 from headrace.kernel.engine.dispatcher import Rest, Sent
+from headrace.kernel.engine.group import StoppedError
 from headrace.kernel.engine.memory import Memory
 from headrace.kernel.engine.options import RunOptions
 from headrace.kernel.engine.outlet import Outlet
@@ -137,9 +138,8 @@ class Steps:
         rest = sent.rest if isinstance(sent, Sent) else None
         local, ready, book = sent.local, self._crew.ready, self._book
         is_plain = rest is None and not item.stash and not sent.terminals
-        if is_plain and (book.gathers(work, sent) if sent.outputs else book.goes_on(work, local)):
-            if self._told.is_heard and work.node.is_series:
-                self._told.fanned_out(work, sent, is_last=True)
+        if is_plain and (book.meets(work, sent) if sent.outputs else book.goes_on(work, local)):
+            self._tell(work, sent, is_last=True)
         else:
             effects = book.settle(work, sent, rest, item.stash)
             self._tell(work, sent, is_last=rest is None)
@@ -183,7 +183,7 @@ class Steps:
             self._fail(error, error.__cause__, item, lane)
             return
         task = asyncio.current_task()
-        is_from_outside = self._crew.is_over or anyio.current_effective_deadline() == -inf
+        is_from_outside = self._crew.is_ending or anyio.current_effective_deadline() == -inf
         if task is None or is_from_outside or self._crew.is_led_here():
             raise error
         task.uncancel()  # it must not end as a silent success
@@ -244,6 +244,8 @@ class Steps:
 
     def _ring(self, due: Due) -> None:
         self.resume(self._book.promote(due))
+        if self._crew.is_over:
+            raise StoppedError
 
 
 def _resumed(work: Work, item: Item) -> Work:

@@ -1,0 +1,92 @@
+"""The task group of a run's workers: asyncio's own where that runs, anyio's elsewhere, which costs some calls more.
+
+It is left by `StoppedError`: whoever of the group raises that ends the group, and what is awaited in it is cancelled.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import anyio
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class StoppedError(Exception):
+    """The work of a group is done, or not wanted any more."""
+
+
+class Group(AbstractAsyncContextManager["Group", bool], Protocol):
+    """Tasks that end together."""
+
+    is_ending: bool
+
+    def start(self, work: Work) -> None:
+        """Start a task."""
+        ...
+
+
+def new_group() -> Group:
+    """Make a group for the event loop that runs."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _AnyioGroup()
+    return _AsyncioGroup()
+
+
+class _AsyncioGroup:
+    def __init__(self) -> None:
+        self._group = asyncio.TaskGroup()
+        self.is_ending = False
+
+    def start(self, work: Work) -> None:
+        self._group.create_task(work())
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.is_ending = error is not None
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            others = group.split(StoppedError)[1]
+            if others is not None:
+                raise others from None
+            return True
+        return False
+
+
+class _AnyioGroup:
+    def __init__(self) -> None:
+        self._group = anyio.create_task_group()
+        self.is_ending = False
+
+    def start(self, work: Work) -> None:
+        async def guarded() -> None:
+            try:
+                await work()
+            except StoppedError:
+                self._group.cancel_scope.cancel()
+
+        self._group.start_soon(guarded)
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.is_ending = error is not None
+        if isinstance(error, StoppedError):
+            self._group.cancel_scope.cancel()
+            await self._group.__aexit__(None, None, None)
+            return True
+        return bool(await self._group.__aexit__(kind, error, trace))
