@@ -61,6 +61,9 @@ bench: $(BENCH)/.ready
 	@for program in redis-server wrk; do command -v $$program >/dev/null || { echo "make bench needs $$program"; exit 1; }; done
 	$(BENCH)/newer/bin/python -m benchmarks $(BENCH_ARGS)
 
+bench-kernel: $(BENCH)/.ready
+	$(BENCH)/newer/bin/python -m benchmarks.kernel $(BENCH_ARGS)
+
 $(BENCH)/.ready: $(READY) pyproject.toml
 	$(BIN)/python -m venv --clear $(BENCH)/newer
 	$(BIN)/python -m venv --clear $(BENCH)/older

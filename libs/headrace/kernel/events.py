@@ -78,11 +78,11 @@ class RunStarted(KernelEvent, frozen=True, kw_only=True):
     pipe: str
 
 
-class NodeStarted(KernelEvent, frozen=True):
+class NodeStarted(KernelEvent, frozen=True, gc=False):
     """A node is about to be called."""
 
 
-class NodeEnded(KernelEvent, frozen=True, kw_only=True):
+class NodeEnded(KernelEvent, frozen=True, kw_only=True, gc=False):
     """A node returned."""
 
     duration_s: float
@@ -113,7 +113,7 @@ class FanOutStarted(KernelEvent, frozen=True, kw_only=True):
     items: int
 
 
-class FanOutItem(KernelEvent, frozen=True, kw_only=True):
+class FanOutItem(KernelEvent, frozen=True, kw_only=True, gc=False):
     """One message of a series goes on its way."""
 
     position: int
@@ -125,7 +125,7 @@ class FanOutCompleted(KernelEvent, frozen=True, kw_only=True):
     items: int
 
 
-class JoinWaited(KernelEvent, frozen=True, kw_only=True):
+class JoinWaited(KernelEvent, frozen=True, kw_only=True, gc=False):
     """A message came to a join that waits for more."""
 
     slot: str

@@ -17,7 +17,7 @@ from headrace.ledger.values import Arrive, Emit, Enqueue, Open, Output, Terminal
 from headrace.wire.envelope import Envelope
 
 
-class Dispatch(Struct, kw_only=True):
+class Dispatch(Struct, kw_only=True, gc=False):
     """Where the outputs of one call go.
 
     Attributes:

@@ -13,7 +13,7 @@ from headrace.kernel.scopes import digest
 from headrace.wire.envelope import Envelope
 
 
-class Headers(Envelope, frozen=True, array_like=True, omit_defaults=True):
+class Headers(Envelope, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """Headers of a call made in this process, which are never sent: what is sent is `addressed`.
 
     Attributes:
@@ -27,7 +27,7 @@ class Headers(Envelope, frozen=True, array_like=True, omit_defaults=True):
     position: int = 0
 
 
-class Work(Struct, frozen=True):
+class Work(Struct, frozen=True, gc=False):  # nothing that it holds can hold it
     """A node to call.
 
     Attributes:

@@ -14,7 +14,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from headrace.kernel.engine.group import Group, StoppedError, new_group
-from headrace.kernel.engine.outlet import Outlet
+from headrace.kernel.engine.outlet import CAPACITY, Outlet
 
 _TURN = 64  # pieces that are worked on before others, and cancellations, have their turn: a checkpoint costs one piece
 Piece = TypeVar("Piece")
@@ -137,7 +137,7 @@ class Crew(Generic[Piece]):
                 self._turn = _TURN
                 await checkpoint()
                 continue
-            if outlet is not None and outlet.is_full:
+            if outlet is not None and len(outlet.events) >= CAPACITY:
                 await outlet.room()
                 continue
             piece = await self._take(piece)

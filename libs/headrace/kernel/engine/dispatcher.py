@@ -44,7 +44,7 @@ class Rest(Struct, frozen=True):
     feeds: tuple[Feed, ...]
 
 
-class Sent(Dispatch, kw_only=True):
+class Sent(Dispatch, kw_only=True, gc=False):
     """Where outputs of one call go.
 
     Attributes:

@@ -6,6 +6,8 @@ from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, Obs
 from headrace.kernel.metrics import NodeMetrics, RunMetrics
 from headrace.kernel.publisher import Publisher
 
+_ENDS = (NodeEnded, NodeFailed)  # a tuple: a union would be made anew for each event
+
 
 class RunPublisher(Publisher):
     """A publisher with a reader and a count.
@@ -26,7 +28,7 @@ class RunPublisher(Publisher):
         """Count the event, and tell the reader and every observer."""
         if not self.is_heard:  # the run is over: a thread that was left behind
             return
-        if isinstance(event, NodeEnded | NodeFailed):
+        if isinstance(event, _ENDS):
             self._count(event)
         heard: KernelEvent | None = self._hooked(event) if self._hooks else event
         if heard is None:
