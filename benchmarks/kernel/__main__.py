@@ -41,7 +41,9 @@ async def _run(name: str, cases: Cases, case: Case) -> None:
 
 def _row(case: Case, least: dict[str, float]) -> str:
     run, events = (least[name] / least["justpipe"] for name in ("run", "events"))
-    verdict = ", ".join(f"{name} {'holds' if part <= _ALLOWED else 'misses'}" for name, part in _judged(case, run, events))
+    verdict = ", ".join(
+        f"{name} {'holds' if part <= _ALLOWED else 'misses'}" for name, part in _judged(case, run, events)
+    )
     figures = " | ".join(f"{least[name]:.2f}" for name in ("floor", "run", "events", "justpipe"))
     return f"| {case.name} | {figures} | {run:.0%} | {events:.0%} | {verdict} |"
 

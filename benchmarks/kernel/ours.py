@@ -4,9 +4,10 @@ import inspect
 from typing import Any
 
 from benchmarks.kernel.case import CASES, TOKENS, Cases
+from msgspec import Struct, defstruct
+
 from headrace import Context, Emitted, Gather, Pipe
 from headrace.kernel.events import RunFinished
-from msgspec import Struct, defstruct
 
 
 class Start(Struct):

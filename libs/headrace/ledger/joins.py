@@ -5,7 +5,6 @@ plan. A hop changes the counts once, by the difference between what it ended and
 itself one piece of work for the slots behind it. At zero nothing can come any more, and the join is looked at at once.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from headrace.ledger.runs import end_run
@@ -29,8 +28,11 @@ def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[
         not begun and not later and len(ended) <= 1
     ):  # most plans have no joins, most of what is gathered leads nowhere else
         return dict.fromkeys(ended, -1)
-    change = Counter((*begun, *later))
-    change.subtract(ended)
+    change: dict[Feed, int] = {}
+    for feed in (*begun, *later):
+        change[feed] = change.get(feed, 0) + 1
+    for feed in ended:
+        change[feed] = change.get(feed, 0) - 1
     return {feed: by for feed, by in change.items() if by}
 
 

@@ -9,16 +9,14 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-_kept: set[asyncio.Task[None]] = set()  # an event loop keeps no more than a weak reference
 
+def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
+    """Start work, which raises nothing but a cancellation, in a task of its own.
 
-def start(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Start work, which raises nothing but a cancellation, in a task of its own."""
+    Returns:
+        What is to be kept until the work has ended: an event loop keeps no more than a weak reference.
+    """
     try:
-        loop = asyncio.get_running_loop()
+        return asyncio.get_running_loop().create_task(work())
     except RuntimeError:
-        sys.modules["trio"].lowlevel.spawn_system_task(work)  # running on it, it is imported
-        return
-    task = loop.create_task(work(), name="headrace.run")
-    _kept.add(task)
-    task.add_done_callback(_kept.discard)
+        return sys.modules["trio"].lowlevel.spawn_system_task(work)  # running on it, it is imported

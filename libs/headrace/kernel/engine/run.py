@@ -57,7 +57,8 @@ class Run:
         publisher = RunPublisher(observers, parts.plan.hooks, clock=clock, outlet=outlet)
         self._told = Told(parts.plan, self.trace_id, publisher)
         self._phases = Phases()
-        self._scope = anyio.CancelScope()
+        # somebody may cancel it, or its time may: else a scope is not worth what it costs
+        self._scope = anyio.CancelScope() if outlet is not None or options.timeout_s is not None else None
         self._steps: Steps | None = None
         self._failures: list[Failure] = []
         self._terminal: Terminal | None = None
@@ -70,13 +71,16 @@ class Run:
         """
         self._phases.move(Phase.STARTUP)
         began_s = self._clock.monotonic()
-        if self._options.timeout_s is not None:
+        if self._scope is not None and self._options.timeout_s is not None:
             self._scope.deadline = anyio.current_time() + self._options.timeout_s
         if self._told.is_heard:
             self._told.started()
         try:
-            with self._scope:
+            if self._scope is None:
                 await self._live()
+            else:
+                with self._scope:
+                    await self._live()
         finally:
             try:
                 self._finish(self._clock.monotonic() - began_s)
@@ -89,7 +93,8 @@ class Run:
         if self._phases.now not in (Phase.INIT, Phase.STARTUP, Phase.EXECUTING) or not self._book.is_open:
             return False
         self._end(cancelled())
-        self._scope.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
         return True
 
     def signal(self, name: str, message: object) -> bool:
@@ -182,7 +187,8 @@ class Run:
     def _finish(self, duration_s: float) -> None:
         """Say how it ended. Where nothing in it has ended it, its time is up, or somebody cancelled it."""
         if self._terminal is None:
-            self._end(EXPIRED if self._scope.cancelled_caught else cancelled())
+            is_out_of_time = self._scope is not None and self._scope.cancelled_caught
+            self._end(EXPIRED if is_out_of_time else cancelled())
         terminal = self._ended()
         if self._told.is_heard:
             if terminal.state is RunState.EXPIRED:

@@ -71,7 +71,7 @@ class RunEvents:
 
 async def _events(run: Run, outlet: Outlet) -> AsyncGenerator[KernelEvent, None]:
     events = outlet.events
-    background.start(run.execute)
+    task = background.start(run.execute)
     try:
         while True:
             while events:
@@ -84,3 +84,4 @@ async def _events(run: Run, outlet: Outlet) -> AsyncGenerator[KernelEvent, None]
             run.cancel()
             with anyio.CancelScope(shield=True):
                 await outlet.closed()
+        del task  # kept until here
