@@ -69,9 +69,9 @@ def message_of(terminal: Terminal) -> Any:  # noqa: ANN401 - a user's message
 
 
 def _uncoded_node(node: PlanNode) -> PlanNode:
-    if not node.signals and not node.runs_elsewhere:
-        return node
-    return replace(node, signals=_codecs(node.signals), executor="inline" if node.is_async else "thread")
+    if node.runs_elsewhere:  # a run in one process keeps to it: in a thread, or where it is asynchronous, in the loop
+        node = replace(node, executor="inline" if node.is_async else "thread")
+    return replace(node, signals=_codecs(node.signals)) if node.signals else node
 
 
 def _codecs(codecs: Any) -> dict[str, MessageCodec]:  # noqa: ANN401 - a mapping of codecs

@@ -267,6 +267,16 @@ async def test_a_synchronous_node_runs_beside_the_event_loop() -> None:
     assert await pipe.run(Many(1)) == Sum(2)
 
 
+async def test_a_node_placed_on_other_processes_runs_in_this_one() -> None:
+    pipe = Pipe("elsewhere")
+
+    @pipe.node(executor="process")
+    def heavy(message: Many) -> Sum:
+        return Sum(message.count)
+
+    assert await pipe.run(Many(3)) == Sum(3)
+
+
 def test_run_sync_runs_in_an_event_loop_of_its_own() -> None:
     assert squares().run_sync(Many(3)) == Sum(5)
 
