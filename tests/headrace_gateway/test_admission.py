@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.headrace_gateway.serving import PATH, in_parts, serving
 from tests.headrace_gateway.test_pipes import assert_problem
@@ -13,8 +14,11 @@ from tests.headrace_worker.app import Answer
 from tests.headrace_worker.app import pipe as numbers
 
 from headrace.bus.memory.bus import MemoryBus
+from headrace.bus.protocol import Bus
+from headrace.bus.redis.bus import RedisBus
 from headrace.ledger.terminal import completed
 from headrace.ledger.values import Commit, Settled, Terminal
+from headrace.runtime.compose import coordinating
 from headrace.testing.wait import wait_until
 from headrace.wire.envelope import Framing
 from headrace_gateway.limits import Limits
@@ -33,7 +37,7 @@ async def counted(http: httpx.AsyncClient) -> dict[str, float]:
     }
 
 
-async def answer_all(bus: MemoryBus, terminal: Terminal = ANSWER) -> int:
+async def answer_all(bus: Bus, terminal: Terminal = ANSWER) -> int:
     """End every run that waits for a worker; gives how many."""
     deliveries = await bus.read("numbers.one", "test", limit=1000, wait_s=0)
     for delivery in deliveries:
@@ -122,8 +126,20 @@ async def test_a_body_that_does_not_come_is_408_and_gives_its_slot_back() -> Non
 
 
 async def test_rloop_04_overload_is_429_and_503_loses_nothing_and_leaves_no_waiter() -> None:
-    """Two replicas are asked by far more than both limits allow, again and again, while runs end now and then."""
-    bus, limits, asked = MemoryBus(), Limits(max_waiters=20, max_runs=30), 200
+    await overload(MemoryBus())
+
+
+@pytest.mark.slow
+async def test_rloop_04_overload_on_redis_is_the_same(redis_url: str, namespace: str) -> None:
+    bus = RedisBus(redis_url, namespace=namespace)
+    async with coordinating(bus):
+        await overload(bus)
+    await bus.aclose()
+
+
+async def overload(bus: Bus) -> None:
+    """Ask two replicas by far more than both limits allow, again and again, while runs end now and then."""
+    limits, asked = Limits(max_waiters=20, max_runs=30), 200
     statuses: Counter[int] = Counter()
     traces: set[str] = set()
     turns = [asyncio.Event()]  # who was refused comes again when some runs have ended
