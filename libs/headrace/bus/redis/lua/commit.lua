@@ -13,7 +13,7 @@
 local consumers = arg()
 env.starved = arg()
 local keep_ms = arg()
-env.inboxes, env.unknown, env.replied, env.replied_runs = {}, {}, {}, 0
+env.inboxes, env.unknown, env.replied, env.replied_runs, env.ended = {}, {}, {}, 0, {}
 for _ = 1, arg() do
   local name = arg()
   env.inboxes[name] = key()
@@ -53,6 +53,7 @@ for number = 1, arg() do
   gives[number] = answers
 end
 for inbox in pairs(env.replied) do redis.call('PEXPIRE', inbox, keep_ms) end
+for pipe, count in pairs(env.ended) do redis.call('HINCRBY', env.admitted, 'ended:' .. pipe, count) end
 if env.replied_runs > 0 then redis.call('INCRBY', KEYS[9], env.replied_runs) end
 local unknown = {}
 for name in pairs(env.unknown) do unknown[#unknown + 1] = name end

@@ -10,9 +10,14 @@
 -- @include take_ticket
 -- @include work
 -- @include save_run
+local open_runs, started = {}, {}
+
 local function is_full(pipe, most_open)
-  local load = redis.call('HMGET', env.admitted, 'started:' .. pipe, 'ended:' .. pipe)
-  return tonumber(load[1] or 0) - tonumber(load[2] or 0) >= most_open
+  if not open_runs[pipe] then
+    local load = redis.call('HMGET', env.admitted, 'started:' .. pipe, 'ended:' .. pipe)
+    open_runs[pipe] = tonumber(load[1] or 0) - tonumber(load[2] or 0)
+  end
+  return open_runs[pipe] >= most_open
 end
 
 local function start(first, pipe, is_counted)
@@ -22,23 +27,27 @@ local function start(first, pipe, is_counted)
     env = env, batch = env.batch, now_ms = env.now_ms,
   }
   holds(run)
-  redis.call('HSET', run.key, 'state', 'open', 'pipe', pipe, 'plan', plan, 'created_ms', env.now_ms)
+  local record = { 'state', 'open', 'pipe', pipe, 'plan', plan, 'created_ms', env.now_ms }
+  local function also(field, value)
+    record[#record + 1] = field
+    record[#record + 1] = value
+  end
   if is_counted then
     run.counted = pipe
-    redis.call('HSET', run.key, 'counted', pipe)
-    redis.call('HINCRBY', env.admitted, 'started:' .. pipe, 1)
+    also('counted', pipe)
+    open_runs[pipe] = open_runs[pipe] + 1
+    started[pipe] = (started[pipe] or 0) + 1
   end
-  if fingerprint ~= '' then redis.call('HSET', run.key, 'fingerprint', fingerprint) end
-  if lanes ~= '' then redis.call('HSET', run.key, 'lanes', lanes) end
+  if fingerprint ~= '' then also('fingerprint', fingerprint) end
+  if lanes ~= '' then also('lanes', lanes) end
   if timeout_ms > 0 then
     run.has_deadline = true
-    redis.call('HSET', run.key, 'deadline_ms', env.now_ms + timeout_ms)
+    also('deadline_ms', env.now_ms + timeout_ms)
     redis.call('ZADD', env.deadlines, env.now_ms + timeout_ms, trace)
   end
-  if run.events then redis.call('HSET', run.key, 'events', 0) end
-  for _, target in ipairs(run.tickets) do
-    redis.call('HSET', run.key, 'ticket:' .. target.name, take_ticket(target))
-  end
+  if run.events then also('events', 0) end
+  for _, target in ipairs(run.tickets) do also('ticket:' .. target.name, take_ticket(target)) end
+  redis.call('HSET', run.key, unpack(record))
   if inbox ~= '' then redis.call('HSET', env.waiters, trace, inbox) end
   work(run)()
   save_run(run)
@@ -57,4 +66,5 @@ for number = 1, arg() do
   gives[number] = answer(first, dead, letter, pipe, most_open)
   if gives[number] == 1 then start(first, pipe, most_open > 0) else leap(stop) end
 end
+for pipe, count in pairs(started) do redis.call('HINCRBY', env.admitted, 'started:' .. pipe, count) end
 return gives
