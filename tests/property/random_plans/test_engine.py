@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import anyio
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from tests.property.random_plans.pipes import HOP, KINDS, NUMBERS, Go, Hop, compile_plan
@@ -17,6 +18,7 @@ from headrace.kernel.events import KernelEvent, NodeEnded, NodeFailed, NodeStart
 from headrace.ledger.values import RunState
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, database=None, suppress_health_check=list(HealthCheck))
 @given(plan=plans(), key=st.sampled_from("xy"), value=st.integers(0, 255))
 def test_a_run_of_a_random_plan_comes_to_what_its_description_says(plan: Plan, key: str, value: int) -> None:

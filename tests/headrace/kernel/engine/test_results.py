@@ -23,6 +23,7 @@ from headrace.errors import FailureKind
 from headrace.kernel.events import KernelEvent
 
 
+@pytest.mark.slow
 async def test_a_chain_longer_than_the_recursion_limit_runs_to_its_end() -> None:
     pipe, message, last = chain(1001)
     assert await pipe.run(message) == last(1001)
