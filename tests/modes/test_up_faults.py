@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -153,10 +154,9 @@ async def test_a_group_that_never_comes_up_ends_it_with_the_words_the_exit_code_
 
 
 async def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
-    async with up() as first:
-        await asyncio.to_thread(first.ready)
-        async with up("--port", first.url.rpartition(":")[2]) as second:
-            assert await asyncio.to_thread(second.ended) == 2
-            (line,) = second.log.splitlines()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with up("--port", str(taken.getsockname()[1])) as command:
+            assert await asyncio.to_thread(command.ended) == 2
+            (line,) = command.log.splitlines()
     assert line.startswith("error[settings_invalid]: setting 'port' ")
     assert line.endswith("cannot be listened on: Address already in use")
