@@ -11,6 +11,7 @@
     ├── BusError                 bus_failed           the bus answered with an error
     │   ├── BusFullError           bus_full           the bus has no memory left for new runs; try again later
     │   └── BusUnavailableError    bus_unavailable    the bus cannot be reached; try again
+    ├── ResultUnreadableError    result_unreadable    a run's result does not fit the plan of whoever reads it
     ├── UnknownRunError          unknown_run          no run has this trace_id (any more)
     ├── EventsNotKeptError       events_not_kept      the run does not keep its events, so it cannot be followed
     ├── UnknownSignalError       unknown_signal       no node of the pipe waits for a signal of this name
@@ -166,6 +167,21 @@ class BusUnavailableError(BusError):
     def __init__(self, address: str, why: str) -> None:
         self.address = address
         super().__init__(f"the bus at {address} cannot be reached: {why}")
+
+
+class ResultUnreadableError(HeadraceError):
+    """A run completed, and its result is of a type that the reader's plan does not have, or has in another form."""
+
+    code = "result_unreadable"
+
+    def __init__(self, trace_id: str, pipe: str, type_name: str) -> None:
+        self.trace_id = trace_id
+        self.pipe = pipe
+        self.type_name = type_name
+        super().__init__(
+            f"the result of run '{trace_id}' is of type '{type_name}', which this plan of '{pipe}' does not have, "
+            "or has in another form; read it with the version of the pipe that the run was made by"
+        )
 
 
 class UnknownRunError(HeadraceError):

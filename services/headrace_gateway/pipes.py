@@ -25,6 +25,7 @@ from headrace_gateway.body import message_in, read_body
 from headrace_gateway.caller import Action, Caller
 from headrace_gateway.event_stream import EventStream, is_wanted
 from headrace_gateway.openapi import operation_of
+from headrace_gateway.presence import Presence
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.run_body import RunBody
 from headrace_gateway.runs import run_path
@@ -84,7 +85,11 @@ def _endpoint(served: Served, client: Client) -> Endpoint:
             try:
                 if is_wanted(request.headers.get("accept")):
                     return await _stream(served, client, message, options, held)
-                return await _answer(client, message, options, preference, _wait_s(served, preference, timeout_s))
+                wait_s = _wait_s(served, preference, timeout_s)
+                if wait_s == 0:
+                    return _accepted(client, await client.submit(message, options), options)
+                with Presence(request.receive):
+                    return await _answer(client, message, options, preference, wait_s)
             except TooManyRunsError as error:
                 raise await served.admission.no_more_runs(error) from None
 
@@ -103,8 +108,6 @@ async def _stream(served: Served, client: Client, message: object, options: Opti
 
 
 async def _answer(client: Client, message: object, options: Options, preference: Preference, wait_s: float) -> Response:
-    if wait_s == 0:
-        return _accepted(client, await client.submit(message, options), options)
     try:
         trace_id, terminal = await client.ask(message, timeout_s=wait_s, options=options)
     except WaitTimeoutError as error:

@@ -12,7 +12,7 @@
 | 422 | `invalid_message`, `idempotency_key_reused` |
 | 429 | `too_many_requests`: the body names the limit; with Retry-After |
 | 500 | `run_failed` by the pipe's own code, `internal_error` |
-| 502 | `run_failed` of kind `transport` or `worker_crash`, `envelope_refused` |
+| 502 | `run_failed` of kind `transport` or `worker_crash`, `result_unreadable`, `envelope_refused` |
 | 503 | `too_many_runs`; `bus_unavailable`, `bus_full`, `bus_failed`, `keys_unavailable`; all with Retry-After |
 | 503 | `run_failed` of kind `overload`; with Retry-After |
 | 504 | `wait_timeout`: the run goes on; `run_expired`: its deadline passed |
@@ -35,6 +35,7 @@ from headrace.errors import (
     HeadraceError,
     InvalidMessageError,
     KeyReusedError,
+    ResultUnreadableError,
     RunCancelledError,
     RunError,
     RunExpiredError,
@@ -63,12 +64,13 @@ _STATUS_OF_ERROR: tuple[tuple[type[HeadraceError], HTTPStatus], ...] = (  # the 
     (InvalidMessageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (TooManyRunsError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ResultUnreadableError, HTTPStatus.BAD_GATEWAY),
     (EnvelopeTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (EnvelopeError, HTTPStatus.BAD_GATEWAY),
     (BusError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
-_OF_A_RUN = (RunError, WaitTimeoutError, UnknownRunError, KeyReusedError)
+_OF_A_RUN = (RunError, WaitTimeoutError, UnknownRunError, KeyReusedError, ResultUnreadableError)
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):

@@ -11,6 +11,7 @@ from headrace.errors import RunError, WaitTimeoutError
 from headrace.ledger.values import RunState, RunView
 from headrace_gateway.caller import Action
 from headrace_gateway.openapi import PROBLEM, RUN, TraceId
+from headrace_gateway.presence import Presence
 from headrace_gateway.problem import TRACE_HEADER, ProblemError
 from headrace_gateway.run_body import RunBody
 from headrace_gateway.served import Served
@@ -21,7 +22,7 @@ _NO_RESULT = msgspec.Raw(b"null")
 
 _encode = msgspec.json.Encoder().encode
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {200: RUN, **dict.fromkeys((400, 401, 404, 429, 503), PROBLEM)}
+_RESPONSES: dict[int | str, dict[str, Any]] = {200: RUN, **dict.fromkeys((400, 401, 404, 429, 502, 503), PROBLEM)}
 _CANCEL_RESPONSES: dict[int | str, dict[str, Any]] = {
     204: {"description": "It is cancelled: no further node of it starts."},
     **dict.fromkeys((401, 403, 404, 409, 429, 503), PROBLEM),
@@ -50,7 +51,10 @@ def runs_router(served: Served) -> APIRouter:
         with slots:
             view = await served.view(trace_id, caller)
             if view.terminal is None and wait > 0:
-                with suppress(WaitTimeoutError):  # then it is open still, and that is the answer
+                with (
+                    Presence(request.receive),
+                    suppress(WaitTimeoutError),
+                ):  # then it is open still, and that is the answer
                     await served.waiters.wait(trace_id, min(wait, served.limits.max_wait_s))
                 view = await served.view(trace_id, caller)
         return Response(_encode(_body(served, view)), headers={TRACE_HEADER: trace_id}, media_type="application/json")

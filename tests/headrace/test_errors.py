@@ -24,6 +24,7 @@ from headrace.errors import (
     HeadraceError,
     InvalidMessageError,
     NotRedrivableError,
+    ResultUnreadableError,
     RunCancelledError,
     RunError,
     RunExpiredError,
@@ -114,6 +115,13 @@ EXAMPLES: list[tuple[HeadraceError, type[HeadraceError], str, str]] = [
         BusError,
         "bus_unavailable",
         "the bus at host:1 cannot be reached: refused",
+    ),
+    (
+        ResultUnreadableError("7", "orders", "Receipt"),
+        HeadraceError,
+        "result_unreadable",
+        "the result of run '7' is of type 'Receipt', which this plan of 'orders' does not have, "
+        "or has in another form; read it with the version of the pipe that the run was made by",
     ),
     (
         UnknownRunError("7"),

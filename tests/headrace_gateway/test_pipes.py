@@ -1,14 +1,15 @@
 import asyncio
 
 import httpx
+import msgspec
 import pytest
 from tests.headrace_gateway.serving import PATH, in_parts, serving
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.redis.bus import RedisBus
 from headrace.errors import Failure, FailureKind, FailureSource
-from headrace.ledger.terminal import cancelled, ended
-from headrace.ledger.values import RunState, Terminal
+from headrace.ledger.terminal import cancelled, completed, ended
+from headrace.ledger.values import Commit, RunState, Settled, Terminal
 from headrace.wire.envelope import Framing
 from headrace.wire.trace import is_trace_id
 from headrace_gateway.limits import Limits
@@ -98,6 +99,22 @@ async def test_how_a_run_ended_decides_the_status(terminal: Terminal, status: in
         response = await request
     assert_problem(response, status, code)
     assert ("retry-after" in response.headers) == (status == 503)
+
+
+@pytest.mark.parametrize(("type_name", "body"), [("Answer", {"text": 42}), ("Reply", {"text": "42"})])
+async def test_a_result_that_does_not_fit_the_plan_is_502_wherever_it_is_asked_for(
+    type_name: str, body: dict[str, object]
+) -> None:
+    bus = MemoryBus()
+    async with serving(bus, groups=()) as http, asyncio.TaskGroup() as tasks:
+        request = tasks.create_task(http.post(PATH, json={"value": 1}))
+        [delivery] = await bus.read("numbers.one", "test", limit=1, wait_s=5)
+        trace_id = Framing().open(delivery.entry.items[0].frames[0]).trace_id
+        of_another_version = completed(type_name, msgspec.msgpack.encode(body))
+        await bus.commit("numbers.one", [Commit(0, delivery.id, (Settled(trace_id, terminal=of_another_version),))])
+        for response in (await request, await http.get(f"/v1/runs/{trace_id}")):
+            assert_problem(response, 502, "result_unreadable")
+            assert response.json()["trace_id"] == trace_id
 
 
 async def test_a_wait_that_runs_out_is_504_and_names_the_run() -> None:

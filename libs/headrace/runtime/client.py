@@ -233,7 +233,7 @@ class Client:
         """Decode a run's result; None for an empty one. Raises as `run`, for how the run ended.
 
         Raises:
-            EnvelopeError: The result is of a type that this process's plan does not have.
+            ResultUnreadableError: The result does not fit this process's plan.
         """
         return self._results.message(trace_id, terminal)
 

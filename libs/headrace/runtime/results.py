@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.errors import EnvelopeError
+from headrace.errors import InvalidMessageError, ResultUnreadableError
 from headrace.graph.plan import ExecutionPlan
 from headrace.ledger.terminal import raise_unless_completed
 from headrace.ledger.values import Terminal
@@ -20,21 +20,22 @@ class Results:
 
         Raises:
             RunFailedError, RunCancelledError, RunExpiredError: The run ended otherwise.
-            EnvelopeError: The result is of a type that this process's plan does not have.
+            ResultUnreadableError: The result does not fit this process's plan.
         """
-        result = raise_unless_completed(trace_id, terminal)
-        return self._codec(result.type).decode(result.body) if result.type else None
+        read = self._read(trace_id, terminal)
+        return read[1] if read else None
 
     def json(self, trace_id: str, terminal: Terminal) -> bytes | None:
         """Give a run's result as JSON; else as `message`."""
+        read = self._read(trace_id, terminal)
+        return read[0].to_json(read[1]) if read else None
+
+    def _read(self, trace_id: str, terminal: Terminal) -> tuple[MessageCodec, Any] | None:
         result = raise_unless_completed(trace_id, terminal)
         if not result.type:
             return None
-        codec = self._codec(result.type)
-        return codec.to_json(codec.decode(result.body))
-
-    def _codec(self, type_name: str) -> MessageCodec:
-        codec = self._plan.codecs.get(type_name)
-        if codec is None:
-            raise EnvelopeError(f"the result is of type '{type_name}', which this plan of '{self._plan.pipe}' has not")
-        return codec
+        try:
+            codec = self._plan.codecs[result.type]
+            return codec, codec.decode(result.body)
+        except (KeyError, InvalidMessageError) as error:
+            raise ResultUnreadableError(trace_id, self._plan.pipe, result.type) from error
