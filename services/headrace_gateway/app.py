@@ -15,6 +15,7 @@ from headrace.bus.protocol import Bus
 from headrace.errors import HeadraceError
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import BusClock
+from headrace.observe.metrics.exposition import Source
 from headrace.reply.waiters import Waiters
 from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
@@ -28,7 +29,7 @@ from headrace_gateway.client_rate import ClientRate
 from headrace_gateway.events import events_router
 from headrace_gateway.health import health_router
 from headrace_gateway.limits import Limits
-from headrace_gateway.metrics import metrics_router
+from headrace_gateway.metrics import RequestDurations, metrics_router
 from headrace_gateway.openapi import SCHEMES, components_of, secured
 from headrace_gateway.pipes import pipe_endpoints, pipes_router
 from headrace_gateway.problem import TRACE_HEADER, ProblemError, problem, problem_of
@@ -51,6 +52,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     access: Access | None = None,
     partitions: int = 1,
     parts: Sequence[Background] = (),
+    sources: Sequence[Source] = (),
 ) -> FastAPI:
     """Make the application; its lifespan reads the inbox of this process's waiters.
 
@@ -60,6 +62,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         access: Who may ask; None for anybody.
         partitions: As the bus's.
         parts: Run beside the waiters, such as a reply coordinator.
+        sources: What these count, for `/metrics`.
     """
     waiters = Waiters(bus, instance_name("gateway"))
     followers = Followers(bus)
@@ -80,7 +83,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
             await time.first()
             yield
 
-    endpoints = pipe_endpoints(served)
+    endpoints, durations = pipe_endpoints(served), RequestDurations()
     app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
     for router in (
         pipes_router(served, endpoints),
@@ -89,13 +92,13 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         sockets_router(served),
         signals_router(served),
         health_router(served),
-        metrics_router(served),
+        metrics_router(served, durations, sources),
     ):
         app.include_router(router)
     app.state.waiters = waiters
     app.state.followers = followers
     _answer_errors(app)
-    app.add_middleware(ShortWay, endpoints=endpoints, handlers=app.exception_handlers)
+    app.add_middleware(ShortWay, endpoints=endpoints, handlers=app.exception_handlers, took=durations.observe)
     _describe(app, plans, access.schemes if access else ())
     return app
 

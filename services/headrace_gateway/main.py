@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from socket import socket
 
 import structlog
@@ -12,6 +13,7 @@ from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
 from headrace.runtime.compose import beside, instance_name
 from headrace.runtime.load import load_plan
+from headrace.runtime.measured import coordinator_samples
 from headrace.runtime.reports import Beat, Reports
 from headrace.runtime.signals import stop_signals
 from headrace.settings.bus import framing, open_bus
@@ -41,7 +43,7 @@ async def serve(settings: GatewaySettings) -> None:
     """
     plans = load_plans(settings)
     frames, bus = framing(settings), open_bus(settings)
-    parts = [ReplyCoordinator(bus, instance_name("reply"))] if settings.with_reply else []
+    coordinators = [ReplyCoordinator(bus, instance_name("reply"))] if settings.with_reply else []
     app = create_app(
         plans,
         bus,
@@ -49,7 +51,8 @@ async def serve(settings: GatewaySettings) -> None:
         limits=limits_of(settings),
         access=access_of(settings),
         partitions=settings.partitions,
-        parts=parts,
+        parts=coordinators,
+        sources=[partial(coordinator_samples, each) for each in coordinators],
     )
     if settings.check:
         return

@@ -1,63 +1,82 @@
 """`/metrics`: what this process counts, for Prometheus. It stands beside the API; what leads outside leaves it out.
 
-| metric | labels | counts |
-| --- | --- | --- |
-| `headrace_gateway_requests_under_way` | endpoint | requests under way |
-| `headrace_gateway_requests_total` | endpoint | requests that have been dealt with |
-| `headrace_gateway_refused_total` | limit | requests that a limit refused |
-| `headrace_gateway_waiters` | | waits for runs under way |
-| `headrace_gateway_followers` | | runs followed, once for each who follows |
-| `headrace_gateway_waits_total` | outcome | how waits ended, and terminals that came without one |
+The metrics are those of `headrace.observe.metrics.catalog`.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 
+from headrace.errors import BusError
+from headrace.ledger.values import Load
+from headrace.observe.metrics import catalog
+from headrace.observe.metrics.catalog import Sample
+from headrace.observe.metrics.exposition import CONTENT_TYPE, Source, exposed
+from headrace.observe.metrics.histogram import Histogram
 from headrace_gateway.served import Served
 
 
 class _Exposition(Response):
-    media_type = CONTENT_TYPE_LATEST
+    media_type = CONTENT_TYPE
 
 
-class _Counts(Collector):
-    """Reads the counts when they are asked for, so that they cost nothing where they are made."""
+class RequestDurations:
+    """How long requests took, by endpoint and status."""
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
+    def __init__(self) -> None:
+        self._durations: defaultdict[tuple[str, int], Histogram] = defaultdict(Histogram)
 
-    def collect(self) -> Iterable[Metric]:
-        admission, waiters = self._served.admission, self._served.waiters
-        slots = admission.slots
-        under_way = GaugeMetricFamily("headrace_gateway_requests_under_way", "Requests under way.", labels=["endpoint"])
-        dealt = CounterMetricFamily("headrace_gateway_requests", "Requests dealt with.", labels=["endpoint"])
-        for endpoint, own in slots.items():
-            under_way.add_metric([endpoint], own.taken)
-            dealt.add_metric([endpoint], own.freed)
-        refused = CounterMetricFamily("headrace_gateway_refused", "Requests that a limit refused.", labels=["limit"])
-        for limit, count in admission.refused.items():
-            refused.add_metric([limit], count)
-        waits = CounterMetricFamily("headrace_gateway_waits", "How waits for runs ended.", labels=["outcome"])
-        for outcome, count in sorted(waiters.counts.items()):
-            waits.add_metric([outcome], count)
-        waiting = GaugeMetricFamily("headrace_gateway_waiters", "Waits for runs under way.", value=len(waiters))
-        following = len(self._served.followers)
-        followed = GaugeMetricFamily("headrace_gateway_followers", "Who follows a run.", value=following)
-        return under_way, dealt, refused, waiting, followed, waits
+    def observe(self, endpoint: str, status: int, duration_s: float) -> None:
+        """Count a request."""
+        self._durations[endpoint, status].observe(duration_s)
+
+    def samples(self) -> Iterator[Sample]:
+        """Give what was counted."""
+        for (endpoint, status), durations in self._durations.items():
+            yield Sample(catalog.REQUEST_DURATION, (endpoint, str(status)), durations)
 
 
-def metrics_router(served: Served) -> APIRouter:
-    """Make the route of metrics."""
+def metrics_router(served: Served, durations: RequestDurations, sources: Sequence[Source] = ()) -> APIRouter:
+    """Make the route of metrics.
+
+    Args:
+        sources: Of what runs in this process beside the gateway.
+    """
     router = APIRouter(tags=["health"])
-    registry = CollectorRegistry()
-    registry.register(_Counts(served))
 
     @router.get("/metrics", operation_id="metrics", summary="What is counted here?", response_class=_Exposition)
     async def metrics() -> _Exposition:
-        return _Exposition(generate_latest(registry))
+        loads = await _loads(served)
+        return _Exposition(
+            exposed(partial(_counts, served), partial(_runs, served, loads), durations.samples, *sources)
+        )
 
     return router
+
+
+async def _loads(served: Served) -> dict[str, Load]:
+    """Ask how many runs are open; while the bus is away that is not known, and what is counted here still is."""
+    try:
+        return {pipe: await served.bus.load(pipe) for pipe in served.clients}
+    except BusError:
+        return {}
+
+
+def _counts(served: Served) -> Iterator[Sample]:
+    for endpoint, own in served.admission.slots.items():
+        yield Sample(catalog.REQUESTS_UNDER_WAY, (endpoint,), own.taken)
+        yield Sample(catalog.REQUESTS, (endpoint,), own.freed)
+    for limit, count in served.admission.refused.items():
+        yield Sample(catalog.REFUSED, (limit,), count)
+    for outcome, count in sorted(served.waiters.counts.items()):
+        yield Sample(catalog.WAITS, (outcome,), count)
+    yield Sample(catalog.WAITERS, (), len(served.waiters))
+    yield Sample(catalog.FOLLOWERS, (), len(served.followers))
+
+
+def _runs(served: Served, loads: dict[str, Load]) -> Iterator[Sample]:
+    for pipe, load in loads.items():
+        yield Sample(catalog.OPEN_RUNS, (pipe,), load.open)
+        yield Sample(catalog.MAX_RUNS, (pipe,), served.limits.max_runs)

@@ -3,6 +3,7 @@
 The routes stay, for the schema and for everything else; an error becomes the same answer on either way.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -19,12 +20,20 @@ class ShortWay:
     Args:
         endpoints: By path.
         handlers: The application's, which turn errors into answers.
+        took: Told of each request's path, the status of its answer, and the seconds until it was made.
     """
 
-    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint], handlers: Handlers) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        endpoints: Mapping[str, Endpoint],
+        handlers: Handlers,
+        took: Callable[[str, int, float], object],
+    ) -> None:
         self._app = app
         self._endpoints = endpoints
         self._handlers = handlers
+        self._took = took
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -32,7 +41,7 @@ class ShortWay:
         if endpoint is None:
             await self._app(scope, receive, send)
             return
-        request = Request(scope, receive, send)
+        request, started_s = Request(scope, receive, send), time.perf_counter()
         try:
             response = await endpoint(request)
         except Exception as error:
@@ -40,6 +49,7 @@ class ShortWay:
             if answer is None:
                 raise
             response = answer
+        self._took(scope["path"], response.status_code, time.perf_counter() - started_s)
         await response(scope, receive, send)
 
     async def _response_of(self, error: Exception, request: Request) -> Response | None:

@@ -1,13 +1,16 @@
 """The reply service: the reply coordinator over Redis, until it is told to stop. It needs no pipe."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
+from headrace.observe.metrics.exposition import serving_metrics
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, coordinating
 from headrace.runtime.heartbeat import heartbeats
 from headrace.runtime.life import Life
+from headrace.runtime.measured import coordinator_samples
 from headrace.runtime.reachable import until_reachable
 from headrace.runtime.reports import Beat, Reports
 from headrace.runtime.signals import stop_signals
@@ -40,9 +43,12 @@ async def serve(settings: ReplySettings) -> None:
                 if not await until_reachable(bus, stopping):
                     return
                 async with coordinating(bus) as coordinator:
-                    life = Life(coordinator)
-                    async with beside(bus, *heartbeats(settings.heartbeat_file, life)):
-                        _log.info("reply_started")
+                    life, counts = Life(coordinator), partial(coordinator_samples, coordinator)
+                    async with (
+                        beside(bus, *heartbeats(settings.heartbeat_file, life)),
+                        serving_metrics(settings.metrics_host, settings.metrics_port, counts) as metrics,
+                    ):
+                        _log.info("reply_started", metrics=metrics)
                         reports.ready(lambda: beat_of(coordinator, life))
                         await stopping.wait()
                 _log.info("reply_stopped", **coordinator.counts)

@@ -8,6 +8,7 @@ away.
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from socket import socket
 
 import structlog
@@ -16,10 +17,14 @@ from msgspec import Struct
 from headrace.bus.protocol import Bus
 from headrace.errors import BusError
 from headrace.graph.plan import ExecutionPlan
+from headrace.observe.metrics.exposition import serving_metrics
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, instance_name
+from headrace.runtime.levels import Levels
+from headrace.runtime.measured import coordinator_samples
 from headrace_supervisor.child import Output
 from headrace_supervisor.host_bus import HostBus, host_bus
+from headrace_supervisor.measured import broker_samples, place_samples
 from headrace_supervisor.place import Place
 from headrace_supervisor.restarts import RestartPolicy
 from headrace_supervisor.settings import SupervisorSettings, counts_of
@@ -35,11 +40,13 @@ class Deployment(Struct, frozen=True):
 
     Attributes:
         bus: For this process.
+        metrics: The URL of this process's metrics; empty for none.
     """
 
     plan: ExecutionPlan
     bus: Bus
     supervisor: Supervisor
+    metrics: str = ""
 
     async def backlogs(self) -> dict[str, int]:
         """Count what waits or is in flight, by group; empty while the bus is away."""
@@ -78,8 +85,18 @@ async def deployed(
             closing=listening.close if listening is not None else None,
             finished=places.finished if host.is_ours else None,  # elsewhere it is done when a worker comes again
         )
-        async with beside(host.bus, ReplyCoordinator(host.bus, instance_name("reply")), supervisor):
-            yield Deployment(plan, host.bus, supervisor)
+        coordinator, levels = ReplyCoordinator(host.bus, instance_name("reply")), Levels(host.bus, plan, plan.groups)
+        sources = [partial(place_samples, supervisor.places), partial(coordinator_samples, coordinator), levels.samples]
+        if host.broker is not None:
+            sources.append(partial(broker_samples, host.broker))
+        parts = (levels,) if settings.metrics_port is not None else ()
+        async with (
+            serving_metrics(settings.metrics_host, settings.metrics_port, *sources) as metrics,
+            beside(host.bus, coordinator, supervisor, *parts),
+        ):
+            if metrics:
+                _log.info("metrics_served", url=metrics)
+            yield Deployment(plan, host.bus, supervisor, metrics)
 
 
 class _Places:
@@ -98,10 +115,12 @@ class _Places:
 
     def workers(self) -> list[Place]:
         settings, host = self._settings, self._host
+        groups = [
+            group for group, count in counts_of(settings.workers, list(self._plan.groups)).items() for _ in range(count)
+        ]
         specs = [
-            worker_spec(self._app, group, settings, host.child_settings, outlives_us=not host.is_ours)
-            for group, count in counts_of(settings.workers, list(self._plan.groups)).items()
-            for _ in range(count)
+            worker_spec(self._app, group, settings, host.child_settings, number, outlives_us=not host.is_ours)
+            for number, group in enumerate(groups, 1)
         ]
         return [Place(spec, self._plans, self._policy, self._output) for spec in specs]
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.protocol import Bus
 from headrace.bus.tcp.address import SCHEME, parse
-from headrace.bus.tcp.broker import serving
+from headrace.bus.tcp.broker import Broker, serving
 from headrace.errors import SettingsError
 from headrace.kernel.clock import random_bytes
 from headrace.runtime.reachable import probe
@@ -32,11 +32,13 @@ class HostBus(Struct, frozen=True):
         bus: For this process.
         child_settings: How its children reach it.
         is_ours: It ends with this process, and with it whatever is not done.
+        broker: Where this process is one.
     """
 
     bus: Bus
     child_settings: Mapping[str, object]
     is_ours: bool
+    broker: Broker | None = None
 
 
 def is_own_broker(settings: BusSettings) -> bool:
@@ -81,7 +83,7 @@ async def _own_broker(settings: BusSettings) -> AsyncGenerator[HostBus]:
             why = os.strerror(error.errno) if error.errno else "unknown"
             raise SettingsError("bus_url", f"is {address}, where no broker can listen: {why}") from error
         reached = keyed.model_copy(update={"bus_url": str(broker.address)})
-        yield HostBus(bus, _told(reached), is_ours=True)
+        yield HostBus(bus, _told(reached), is_ours=True, broker=broker)
 
 
 def _with_session_key(given: SecretStr | None) -> SecretStr:

@@ -11,7 +11,7 @@ from headrace.errors import SettingsError
 from headrace.graph.mistakes import suggest
 from headrace.settings.bus import BusSettings
 from headrace.settings.logs import LogSettings
-from headrace.settings.services import PlacementSettings
+from headrace.settings.services import MetricsSettings, PlacementSettings
 
 DEFAULT_WORKERS = 1
 
@@ -31,7 +31,7 @@ Workers = Annotated[dict[str, Annotated[int, Field(ge=1)]], NoDecode, BeforeVali
 """Processes by group; those of the empty name are for every group that is not named."""
 
 
-class SupervisorSettings(BusSettings, LogSettings, PlacementSettings):
+class SupervisorSettings(BusSettings, LogSettings, PlacementSettings, MetricsSettings):
     """Run a whole deployment on one host, until SIGTERM."""
 
     workers: Workers = Field(

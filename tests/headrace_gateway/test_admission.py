@@ -177,3 +177,12 @@ async def overload(bus: Bus) -> None:
 
 async def backlog_is(bus: MemoryBus, count: int) -> bool:
     return await bus.backlog("numbers.one") == count
+
+
+async def test_requests_are_measured_from_end_to_end_by_their_status() -> None:
+    async with serving(MemoryBus(), limits=Limits(max_runs=7)) as http:
+        assert (await http.post(PATH, json={"value": 1})).status_code == 200
+        assert (await http.post(PATH, content=b"{")).status_code == 400
+        counts = await counted(http)
+    assert (counts[f"request_seconds_count {PATH} 200"], counts[f"request_seconds_count {PATH} 400"]) == (1, 1)
+    assert (counts["open_runs numbers"], counts["max_runs numbers"]) == (0, 7)

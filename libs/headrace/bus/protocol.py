@@ -14,6 +14,7 @@ from headrace.ledger.values import (
     Commit,
     Delivery,
     Letter,
+    Level,
     Load,
     RunEvent,
     RunView,
@@ -117,6 +118,10 @@ class Work(Protocol):
 
     async def backlog(self, group: str) -> int:
         """Count the entries that wait or are in flight."""
+        ...
+
+    async def level(self, group: str) -> Level:
+        """Look at what stands in the group's stream: how much, how old, and how many dead letters lie beside it."""
         ...
 
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:

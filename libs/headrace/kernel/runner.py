@@ -6,6 +6,7 @@ may write to a stream may end a run; streams are guarded by the bus's access con
 
 import random
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from msgspec import structs
 
@@ -27,6 +28,7 @@ from headrace.kernel.outputs import tickets_of
 from headrace.kernel.publisher import Publisher
 from headrace.kernel.store import RunStore
 from headrace.kernel.telling import Tells
+from headrace.kernel.witness import Witness
 from headrace.kernel.work import Work
 from headrace.ledger import dead_letter
 from headrace.ledger.dead_letter import DeadLetter
@@ -50,6 +52,7 @@ class AsyncRunner:
         elsewhere: Where nodes run whose executor is another process.
         shows_detail: Whether failures carry exception texts, which may hold payload.
         teller: Tells of hops whose runs keep their events; without it they keep none of these.
+        witnesses: See each hop; the first is the outermost.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of one machine, all but two by name
@@ -66,6 +69,7 @@ class AsyncRunner:
         elsewhere: Elsewhere | None = None,
         shows_detail: bool = False,
         teller: Tells | None = None,
+        witnesses: tuple[Witness, ...] = (),
     ) -> None:
         self._plan = plan
         self._group = group
@@ -77,6 +81,7 @@ class AsyncRunner:
         self._abandoned = AbandonedRuns()
         self._states = LaneStates(self._admission)
         self._teller = teller
+        self._witnesses = witnesses
         self._publisher = Publisher((*plan.observers, *observers), plan.hooks, clock=self._clock)
         self._hops = Hops(
             plan,
@@ -139,7 +144,12 @@ class AsyncRunner:
         if headers.deadline_ms and self._clock.now() * _MS >= headers.deadline_ms:
             failure = Failure(FailureKind.DEADLINE, FailureSource.USER_CODE, headers.node, self._group)
             return self._settled(item, headers, terminal=ended(RunState.EXPIRED, failure)), True
-        return await self._told_hop(work, item, delivery, state)
+        if not self._witnesses:
+            return await self._told_hop(work, item, delivery, state)
+        with ExitStack() as seen:
+            for witness in self._witnesses:
+                work = seen.enter_context(witness.hop(work, delivery))
+            return await self._told_hop(work, item, delivery, state)
 
     async def _told_hop(self, work: Work, item: Item, delivery: Delivery, state: object) -> tuple[Settled, bool]:
         """Run a hop whose run may keep its events; what it has not told before its end stands in the commit."""

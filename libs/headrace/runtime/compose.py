@@ -17,6 +17,7 @@ from headrace.kernel.clock import BusClock, Clock, random_bytes
 from headrace.kernel.events import Observer
 from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.runner import AsyncRunner
+from headrace.kernel.witness import Witness
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
 from headrace.runtime.bus_time import BusTime
@@ -40,6 +41,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
     *,
     options: ConsumerOptions | None = None,
     observers: tuple[Observer, ...] = (),
+    witnesses: tuple[Witness, ...] = (),
     clock: Clock | None = None,
 ) -> AsyncGenerator[tuple[Consumer, ...]]:
     """Consume groups in this event loop until the context closes; what is under way is finished first.
@@ -65,6 +67,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 clock=bus_clock,
                 gate=listener,
                 teller=teller,
+                witnesses=witnesses,
                 elsewhere=places,
             )
             consumers.append(

@@ -111,6 +111,11 @@ class Consumer:
         return len(self._held)
 
     @property
+    def slots(self) -> int:
+        """The most deliveries held at a time."""
+        return self._options.slots
+
+    @property
     def is_full(self) -> bool:
         """Whether all slots are taken, so that nothing more is read for the time being."""
         return self.in_flight >= self._options.slots

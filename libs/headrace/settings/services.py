@@ -58,7 +58,16 @@ class HeartbeatSettings(Settings):
     )
 
 
-class WorkerSettings(ServiceSettings, PlacementSettings, HeartbeatSettings):
+class MetricsSettings(Settings):
+    """Settings of services whose metrics have a port of their own."""
+
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="The port of /metrics, for Prometheus; 0 for a free one, none without it."
+    )
+    metrics_host: str = Field("127.0.0.1", description="The address of /metrics.")
+
+
+class WorkerSettings(ServiceSettings, PlacementSettings, HeartbeatSettings, MetricsSettings):
     """Run a worker: it consumes one group of a pipe, until SIGTERM."""
 
     app: str = Field(description="The pipe, as module:attribute.")
@@ -68,7 +77,7 @@ class WorkerSettings(ServiceSettings, PlacementSettings, HeartbeatSettings):
     max_deliveries: int = Field(5, ge=1, description="Times an entry is handed out before it is given up as poison.")
 
 
-class ReplySettings(ServiceSettings, HeartbeatSettings):
+class ReplySettings(ServiceSettings, HeartbeatSettings, MetricsSettings):
     """Run the reply service: it matches the ends of runs to those who wait for them, until SIGTERM."""
 
 

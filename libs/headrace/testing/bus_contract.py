@@ -19,6 +19,7 @@ from headrace.ledger.values import (
     Enqueue,
     Feed,
     Item,
+    Level,
     Output,
     RunState,
     Schedule,
@@ -28,6 +29,7 @@ from headrace.ledger.values import (
     Terminal,
     TerminalEvent,
 )
+from headrace.testing.wait import wait_until
 
 IN, NEXT = "pipe.in", "pipe.next"
 DONE = completed("Answer", b"42")
@@ -91,6 +93,26 @@ class BusContract(ABC):
             sent = [(str(number).encode(),) for number in range(20)]
             await bus.submit([submission(trace(), Emit(IN, frame)) for (frame,) in sent])
             assert await frames(bus, IN, limit=7) + await frames(bus, IN) == sent
+
+    async def test_the_level_of_a_group_is_what_stands_there_and_since_when(self) -> None:
+        async with self.open_bus() as bus:
+            assert await bus.level(IN) == Level()
+            first, second = trace(), trace()
+            await bus.submit([submission(first)])
+            (old,) = await read(bus, IN)
+
+            async def is_older() -> bool:
+                return (await bus.level(IN)).oldest_s >= 0.01
+
+            await wait_until(is_older, description="time has passed")
+            await bus.submit([submission(second)])
+            assert (await bus.level(IN)).backlog == 2
+            assert await is_older()  # the older of them counts, though it is in flight
+            await bus.commit(IN, [commit(old, first, terminal=BROKEN, dead=b"letter")])
+            (new,) = await read(bus, IN)
+            assert [(level.backlog, level.dead_letters) for level in [await bus.level(IN)]] == [(1, 1)]
+            await bus.commit(IN, [commit(new, second)])
+            assert await bus.level(IN) == Level(dead_letters=1)
 
     async def test_an_entry_is_handed_to_one_consumer_only(self) -> None:
         async with self.started() as (bus, _):

@@ -13,6 +13,7 @@ from headrace.ledger.values import (
     Commit,
     Delivery,
     Letter,
+    Level,
     Load,
     RunEvent,
     RunView,
@@ -89,6 +90,9 @@ class FaultyBus:
 
     async def backlog(self, group: str) -> int:
         return await self._call("backlog", self._bus.backlog(group))
+
+    async def level(self, group: str) -> Level:
+        return await self._call("level", self._bus.level(group))
 
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         return await self._call("dead_letters", self._bus.dead_letters(group, limit=limit))

@@ -37,6 +37,7 @@ from headrace.ledger.values import (
     Commit,
     Delivery,
     Letter,
+    Level,
     Load,
     RunEvent,
     RunState,
@@ -155,6 +156,10 @@ class MemoryBus(MemoryChannels):
 
     async def backlog(self, group: str) -> int:
         return len(self._streams[group])
+
+    async def level(self, group: str) -> Level:
+        stream = self._streams[group]
+        return Level(len(stream), stream.oldest_s(self._clock.monotonic()), len(self._dead[group]))
 
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         return [Letter(0, letter_id, blob) for letter_id, blob in islice(self._dead[group].items(), limit)]
@@ -287,7 +292,7 @@ class MemoryBus(MemoryChannels):
         for effect in effects:
             match effect:
                 case Append(target, entry):
-                    self._streams[target].append(entry)
+                    self._streams[target].append(entry, self._clock.monotonic())
                     self._sleepers.wake(("stream", target))
                 case Scheduled(trace_id, target, delay_ms, what):
                     due_s = self._clock.monotonic() + delay_ms / _MS

@@ -24,6 +24,7 @@ class MemoryStream:
     def __init__(self, ids: Iterator[int]) -> None:
         self._ids = ids
         self._entries: dict[str, Entry] = {}
+        self._since_s: dict[str, float] = {}
         self._new: deque[str] = deque()
         self._leases: dict[str, _Lease] = {}
         self._seen_s: dict[str, float] = {}
@@ -36,10 +37,15 @@ class MemoryStream:
         """Whether there are entries never handed out."""
         return bool(self._new)
 
-    def append(self, entry: Entry) -> None:
+    def oldest_s(self, now_s: float) -> float:
+        """Give the age of the oldest entry in seconds; 0 where there is none."""
+        return now_s - next(iter(self._since_s.values()), now_s)
+
+    def append(self, entry: Entry, now_s: float) -> None:
         """Add an entry at the end."""
         entry_id = str(next(self._ids))
         self._entries[entry_id] = entry
+        self._since_s[entry_id] = now_s
         self._new.append(entry_id)
 
     def read(self, consumer: str, limit: int, now_s: float) -> list[Delivery]:
@@ -78,7 +84,7 @@ class MemoryStream:
         """Delete a handed-out entry; False where it is gone."""
         if self._leases.pop(entry_id, None) is None:
             return False
-        del self._entries[entry_id]
+        del self._entries[entry_id], self._since_s[entry_id]
         return True
 
     def _delivery(self, entry_id: str) -> Delivery:

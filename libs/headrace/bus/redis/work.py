@@ -10,11 +10,12 @@ from headrace.bus.redis.call import Holds, Spill, decode_due
 from headrace.bus.redis.calls import Staged
 from headrace.bus.redis.entries import delivery
 from headrace.bus.redis.keys import Keys
+from headrace.bus.redis.levels import level_of
 from headrace.bus.redis.listeners import Listeners
 from headrace.bus.redis.server import Server, by_partition
 from headrace.bus.redis.spill import DEFAULT_SPILL_OVER, Spills, calls_of, member_of
 from headrace.ledger.terminal import EXPIRED
-from headrace.ledger.values import Alarm, Answer, Commit, Delivery, Letter, RunState, Settled
+from headrace.ledger.values import Alarm, Answer, Commit, Delivery, Letter, Level, RunState, Settled
 from headrace.wire.trace import partition_of
 
 WORKERS = "workers"
@@ -141,6 +142,9 @@ class RedisWork:
     async def backlog(self, group: str) -> int:
         async with self._server.connections.errors():
             return sum([await self._server.connections.commands.xlen(keys.stream(group)) for keys in self._server.keys])
+
+    async def level(self, group: str) -> Level:
+        return await level_of(self._server, group, WORKERS)
 
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         letters: list[Letter] = []

@@ -22,6 +22,7 @@ from headrace.ledger.values import (
     Commit,
     Delivery,
     Letter,
+    Level,
     Load,
     RunEvent,
     RunView,
@@ -123,6 +124,10 @@ class TcpBus:
     async def backlog(self, group: str) -> int:
         entries: int = await self._ask("backlog", group)
         return entries
+
+    async def level(self, group: str) -> Level:
+        level: Level = await self._ask("level", group)
+        return level
 
     async def dead_letters(self, group: str, *, limit: int) -> list[Letter]:
         letters: list[Letter] = await self._ask("dead_letters", group, limit)

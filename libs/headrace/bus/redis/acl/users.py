@@ -105,6 +105,9 @@ def _worker(plan: ExecutionPlan, group: str, places: _Places) -> tuple[Rule, ...
     return (
         Rule(_SCRIPTS, places.all),
         Rule((*_CONSUME, "xclaim", "xinfo|consumers", "xgroup|delconsumer"), own),
+        # its metrics: how much stands there, since when, and how many dead letters
+        Rule(("xlen", "xrange"), own, Access.READ),
+        Rule(("xlen",), places.each(lambda keys: keys.dead(stream)), Access.READ),
         Rule(("xadd",), places.each(lambda keys: keys.dead(stream)), Access.WRITE),
         Rule(("zadd", "zrem", "zrangebyscore"), places.schedules(plan, (group,))),
         Rule(_SPILLS, places.each(lambda keys: keys.spill(stream, "*", "*"))),
