@@ -29,6 +29,7 @@ from headrace.graph.options import Retry
 from headrace.kernel import events
 from headrace.kernel.context import Context
 from headrace.ledger.tables import RUN_MOVES, TAKES_OUTPUTS
+from headrace.observe.metrics import catalog
 from headrace.settings.bus import BusSettings
 from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import Settings, flag, variable
@@ -198,6 +199,14 @@ def _connections() -> str:
     return _table(("process", "blocking reads", "at most in all"), rows)
 
 
+def _metrics() -> str:
+    rows = (
+        (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.says, each.of)
+        for each in catalog.ALL
+    )
+    return _table(("metric", "is a", "labels", "says", "of"), rows)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings of every service": lambda: _settings(ServiceSettings),
     "settings of the worker": lambda: _settings(WorkerSettings, ServiceSettings),
@@ -220,6 +229,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "failures": _failures,
     "statuses": lambda: _docstring_table(problem),
     "connections": _connections,
+    "metrics": _metrics,
 }
 
 if __name__ == "__main__":

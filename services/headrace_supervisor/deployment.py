@@ -115,11 +115,17 @@ class _Places:
 
     def workers(self) -> list[Place]:
         settings, host = self._settings, self._host
-        groups = [
-            group for group, count in counts_of(settings.workers, list(self._plan.groups)).items() for _ in range(count)
-        ]
+        counts = counts_of(settings.workers, list(self._plan.groups)).items()
+        groups = [group for group, count in counts for _ in range(count)]
         specs = [
-            worker_spec(self._app, group, settings, host.child_settings, number, outlives_us=not host.is_ours)
+            worker_spec(
+                self._app,
+                group,
+                settings,
+                host.child_settings,
+                outlives_us=not host.is_ours,
+                metrics_port=_port_after(settings.metrics_port, number),
+            )
             for number, group in enumerate(groups, 1)
         ]
         return [Place(spec, self._plans, self._policy, self._output) for spec in specs]
@@ -140,3 +146,8 @@ class _Places:
                 _log.error("drain_cut_off", in_flight=left)
                 return
             await asyncio.sleep(_LOOK_S)  # of what a bus counts it tells nobody
+
+
+def _port_after(port: int | None, number: int) -> int | None:
+    """Give the port of a worker's metrics: so many after the supervisor's own, or any where that is any."""
+    return port + number if port else port

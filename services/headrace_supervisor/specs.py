@@ -15,20 +15,27 @@ _STOP_GRACE_S = 3.0  # over a child's own budget for its drain, for leaving the 
 
 
 def worker_spec(
-    app: str, group: str, settings: SupervisorSettings, bus: Mapping[str, object], number: int, *, outlives_us: bool
+    app: str,
+    group: str,
+    settings: SupervisorSettings,
+    bus: Mapping[str, object],
+    *,
+    outlives_us: bool,
+    metrics_port: int | None = None,
 ) -> Spec:
     """Make the start of a group's worker.
 
     Args:
         bus: How it reaches the bus.
-        number: Its place among all workers, from 1; its metrics are at the port so far behind the supervisor's own.
         outlives_us: Whether the bus does, so that what it does when we have died is not in vain.
+        metrics_port: Where it serves its metrics; 0 for any free port, None for nowhere.
 
     Raises:
         SettingsError: A setting of the worker is wrong, or insecure in production.
     """
     own = {"app": app, "group": group, "placement": settings.placement, "lease_s": settings.lease_s}
-    decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own, **_metrics(settings, number)}
+    own |= {"metrics_host": settings.metrics_host, "metrics_port": metrics_port}
+    decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own}
     return _spec(f"worker '{group}'", "headrace_worker", read_settings(WorkerSettings, decided), settings, group)
 
 
@@ -45,11 +52,6 @@ def gateway_spec(
     decided = {**bus, **_shared(settings, outlives_us=outlives_us), **own}
     spec = _spec("gateway", "headrace_gateway", read_settings(GatewaySettings, decided), settings)
     return msgspec.structs.replace(spec, inherits=(listening,))
-
-
-def _metrics(settings: SupervisorSettings, number: int) -> dict[str, object]:
-    port = settings.metrics_port  # of 0 each has any free one, and logs it
-    return {"metrics_host": settings.metrics_host, "metrics_port": port + number if port else port}
 
 
 def _shared(settings: SupervisorSettings, *, outlives_us: bool) -> dict[str, object]:

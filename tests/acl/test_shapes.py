@@ -11,7 +11,8 @@ from tests.support.acl import delete_users, make_users, refusals
 from headrace import Drop, Gather, Partial, Pipe, Retry, Signal, State, Suspend, To
 from headrace.bus.redis.acl.users import GATEWAY, REPLY, worker
 from headrace.bus.redis.bus import RedisBus
-from headrace.errors import RunFailedError
+from headrace.errors import BusError, RunFailedError
+from headrace.ledger.level import Level
 from headrace.runtime.client import Client
 from headrace.runtime.compose import connected, consuming, coordinating
 from headrace.runtime.submissions import Options
@@ -216,3 +217,26 @@ async def test_every_partition_is_open_to_those_whose_it_is(redis_url: str, name
         ends = [client.result(trace_id, await future) for trace_id, future in asked]
     assert ends == [End(str(number)) for number in range(100)]
     assert len({partition_of(trace_id) for trace_id, _ in asked}) > 10
+
+
+async def test_a_worker_looks_at_the_level_of_its_own_group_and_of_no_other(redis_url: str, namespace: str) -> None:
+    pipe = Pipe("levels")
+
+    @pipe.node(group="first")
+    async def begin(ask: Ask) -> Left:
+        return Left(ask.id)
+
+    @pipe.node(group="second")
+    async def finish(left: Left) -> End:
+        return End(left.id)
+
+    plan = pipe.compile()
+    users = make_users(redis_url, plan, namespace)
+    bus = RedisBus(users[worker("first")], namespace=namespace)
+    try:
+        assert await bus.level(plan.stream("first")) == Level()
+        with pytest.raises(BusError):
+            await bus.level(plan.stream("second"))
+    finally:
+        await bus.aclose()
+        delete_users(redis_url, namespace, users)

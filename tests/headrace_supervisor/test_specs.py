@@ -70,3 +70,9 @@ async def test_an_address_that_is_taken_is_a_mistake_in_the_settings() -> None:
         ):
             async with host_bus(taken):
                 pass
+
+
+def test_workers_serve_their_metrics_at_the_ports_after_the_hosts_own() -> None:
+    spec = worker_spec("app:pipe", "one", settings_of(metrics_host="::1"), TCP, outlives_us=True, metrics_port=9466)
+    assert isinstance(spec.settings, WorkerSettings)
+    assert (spec.settings.metrics_host, spec.settings.metrics_port) == ("::1", 9466)

@@ -1,8 +1,10 @@
 """The worker as a process: its signals, its waiting for Redis, and what it refuses to start with."""
 
+import json
 import signal
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.headrace_worker.app import Answer, Number, pipe
 from tests.headrace_worker.service_process import launched, service
@@ -101,3 +103,25 @@ def test_a_worker_touches_its_heartbeat_file_while_it_works(redis_url: str, name
         wait_until_sync(lambda: file.stat().st_mtime_ns > first, description="it is touched again")
         worker.signal(signal.SIGTERM)
         assert worker.ended() == 0
+
+
+@pytest.mark.slow
+async def test_a_worker_serves_its_metrics_at_a_port_of_their_own(redis_url: str, namespace: str) -> None:
+    plan, bus = pipe.compile(), RedisBus(redis_url, namespace=namespace)
+    about = {"app": APP, "group": "one", "bus_url": redis_url, "namespace": namespace, "metrics_port": "0"}
+    async with (
+        consuming(plan, bus, Framing(), ("two",)),
+        coordinating(bus),
+        connected(plan, bus, Framing()) as client,
+        httpx.AsyncClient() as http,
+    ):
+        with service("headrace_worker", **about) as worker:
+            url = json.loads(worker.wait_for_log("worker_started"))["metrics"]
+            await client.run(Number(7))
+            text = (await http.get(url)).text
+            worker.signal(signal.SIGTERM)
+            assert worker.ended() == 0
+    await bus.aclose()
+    assert 'headrace_hops_total{answer="committed",group="one",pipe="numbers"} 1.0' in text
+    assert 'headrace_backlog{group="one",pipe="numbers"} ' in text
+    assert 'headrace_handler_seconds_count{group="one",node=' in text

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -160,3 +161,16 @@ async def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None
             (line,) = command.log.splitlines()
     assert line.startswith("error[settings_invalid]: setting 'port' ")
     assert line.endswith("cannot be listened on: Address already in use")
+
+
+async def test_a_host_tells_of_its_children_and_of_what_its_broker_refuses() -> None:
+    async with up("--port", "0", metrics_port="0") as command:
+        await asyncio.to_thread(command.ready)
+        url = re.search(r'"url": "(http://[^"]+/metrics)"', command.log)
+        assert url is not None
+        async with http_of(command) as http:
+            assert (await http.post(PATH, json={"value": 1})).status_code < 500
+            text = (await http.get(url[1])).text
+    assert 'headrace_host_children{place="worker \'first\'",state="ready"} 1.0' in text
+    assert 'headrace_host_broker_refused_total{reason="forged"} 0.0' in text
+    assert 'headrace_backlog{group="first",pipe="modes"}' in text

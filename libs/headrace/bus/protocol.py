@@ -8,13 +8,13 @@ safe for each of them. Cancelling a call has the same meaning.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from headrace.ledger.level import Level
 from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Answer,
     Commit,
     Delivery,
     Letter,
-    Level,
     Load,
     RunEvent,
     RunView,

@@ -344,20 +344,6 @@ class Load(Struct, frozen=True):
         return self.started - self.ended
 
 
-class Level(Struct, frozen=True):
-    """What stands in a group's stream.
-
-    Attributes:
-        backlog: Entries that wait or are in flight.
-        oldest_s: Age of the oldest of them in seconds, by the bus's clock; 0 where there is none.
-        dead_letters: Of the group.
-    """
-
-    backlog: int = 0
-    oldest_s: float = 0.0
-    dead_letters: int = 0
-
-
 class RunView(Struct, frozen=True):
     """A run as its record shows it.
 

@@ -8,7 +8,7 @@ import structlog
 from headrace.bus.protocol import Work
 from headrace.errors import BusError
 from headrace.graph.plan import ExecutionPlan
-from headrace.ledger.values import Level
+from headrace.ledger.level import Level
 from headrace.observe.metrics import catalog
 from headrace.observe.metrics.catalog import Sample
 

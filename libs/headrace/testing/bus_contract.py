@@ -10,6 +10,7 @@ from itertools import count
 
 from headrace.bus.protocol import Bus
 from headrace.errors import Failure, FailureKind, FailureSource
+from headrace.ledger.level import Level
 from headrace.ledger.terminal import cancelled, completed, ended
 from headrace.ledger.values import (
     Answer,
@@ -19,7 +20,6 @@ from headrace.ledger.values import (
     Enqueue,
     Feed,
     Item,
-    Level,
     Output,
     RunState,
     Schedule,
@@ -99,6 +99,7 @@ class BusContract(ABC):
             assert await bus.level(IN) == Level()
             first, second = trace(), trace()
             await bus.submit([submission(first)])
+            assert (await bus.level(IN)).backlog == 1  # though nobody has ever read
             (old,) = await read(bus, IN)
 
             async def is_older() -> bool:

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from headrace.bus.protocol import Bus
 from headrace.errors import BusUnavailableError
+from headrace.ledger.level import Level
 from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Answer,
     Commit,
     Delivery,
     Letter,
-    Level,
     Load,
     RunEvent,
     RunView,

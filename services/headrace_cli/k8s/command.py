@@ -48,6 +48,7 @@ def render(  # noqa: PLR0913 - an option each
     replicas: Annotated[int, typer.Option(min=1, help="Of each workload that nothing else scales.")] = 2,
     redis_cidr: Annotated[str, typer.Option(help="Where the production's Redis is.")] = "10.0.0.0/8",
     ingress_namespace: Annotated[str, typer.Option(help="Whose pods may speak to the gateway.")] = "ingress-nginx",
+    monitoring_namespace: Annotated[str, typer.Option(help="Of the Prometheus that scrapes.")] = "monitoring",
     on_cluster: OnCluster = False,
     redis_6: OnRedis6 = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; end with 1 if a file would change.")] = False,
@@ -55,7 +56,12 @@ def render(  # noqa: PLR0913 - an option each
     """Render a pipe's plan and placement as Kustomize bases and overlays."""
     made = _deployment(app, placement, namespace, partitions, on_cluster=on_cluster, is_redis_6=redis_6)
     made = structs.replace(
-        made, images=image, replicas=replicas, redis_cidr=redis_cidr, ingress_namespace=ingress_namespace
+        made,
+        images=image,
+        replicas=replicas,
+        redis_cidr=redis_cidr,
+        ingress_namespace=ingress_namespace,
+        monitoring_namespace=monitoring_namespace,
     )
     tree = tree_of(checked(made))
     if not check:

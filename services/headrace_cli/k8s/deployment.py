@@ -26,6 +26,7 @@ class Deployment(Struct, frozen=True):
         replicas: Of each workload, where nothing scales it.
         redis_cidr: Where the production's Redis is, for its network policies.
         ingress_namespace: The Kubernetes namespace of whoever may speak to the gateway.
+        monitoring_namespace: The same of the Prometheus that scrapes.
         is_redis_6: Whether the server has no selectors in its ACLs.
         on_cluster: Whether it is a Redis Cluster.
     """
@@ -38,6 +39,7 @@ class Deployment(Struct, frozen=True):
     replicas: int = 2
     redis_cidr: str = "10.0.0.0/8"
     ingress_namespace: str = "ingress-nginx"
+    monitoring_namespace: str = "monitoring"
     is_redis_6: bool = False
     on_cluster: bool = False
 

@@ -5,22 +5,22 @@ from headrace_cli.k8s.pod import Object
 from headrace_cli.k8s.services import PORT
 
 REDIS_PORT = 6379
-_SERVICES = {"matchExpressions": [{"key": "app.kubernetes.io/component", "operator": "In", "values": list(IMAGES)}]}
-_NAMESPACE = "kubernetes.io/metadata.name"
+SERVICES = {"matchExpressions": [{"key": "app.kubernetes.io/component", "operator": "In", "values": list(IMAGES)}]}
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
 def base_policies(made: Deployment) -> list[Object]:
     """Give the policies of every deployment: all is denied but names, and the way from outside to the gateway."""
     dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     resolver = {
-        "namespaceSelector": {"matchLabels": {_NAMESPACE: "kube-system"}},
+        "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
     }
-    ingress = {"namespaceSelector": {"matchLabels": {_NAMESPACE: made.ingress_namespace}}}
+    ingress = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: made.ingress_namespace}}}
     return [
-        _policy("default-deny", {}, policyTypes=["Ingress", "Egress"]),
-        _policy("names", {}, policyTypes=["Egress"], egress=[{"to": [resolver], "ports": dns}]),
-        _policy(
+        policy("default-deny", {}, policyTypes=["Ingress", "Egress"]),
+        policy("names", {}, policyTypes=["Egress"], egress=[{"to": [resolver], "ports": dns}]),
+        policy(
             "ingress-to-gateway",
             {"matchLabels": {"app.kubernetes.io/component": "gateway"}},
             policyTypes=["Ingress"],
@@ -37,19 +37,20 @@ def to_redis_outside(made: Deployment) -> list[Object]:
 def to_redis_beside() -> list[Object]:
     """Give the policies between the services and the Redis of their namespace."""
     redis = {"matchLabels": {"app.kubernetes.io/component": "redis"}}
-    answer = {"from": [{"podSelector": _SERVICES}], "ports": [{"port": REDIS_PORT, "protocol": "TCP"}]}
+    answer = {"from": [{"podSelector": SERVICES}], "ports": [{"port": REDIS_PORT, "protocol": "TCP"}]}
     return [
         _to_redis({"podSelector": redis}),
-        _policy("redis-from-services", redis, policyTypes=["Ingress"], ingress=[answer]),
+        policy("redis-from-services", redis, policyTypes=["Ingress"], ingress=[answer]),
     ]
 
 
 def _to_redis(peer: Object) -> Object:
     edge = {"to": [peer], "ports": [{"port": REDIS_PORT, "protocol": "TCP"}]}
-    return _policy("services-to-redis", _SERVICES, policyTypes=["Egress"], egress=[edge])
+    return policy("services-to-redis", SERVICES, policyTypes=["Egress"], egress=[edge])
 
 
-def _policy(name: str, pods: Object, **spec: object) -> Object:
+def policy(name: str, pods: Object, **spec: object) -> Object:
+    """Give a policy over some pods."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

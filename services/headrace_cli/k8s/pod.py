@@ -15,6 +15,7 @@ Object = dict[str, Any]
 
 UID = 10001  # of the images
 RUN_DIRECTORY = "/run/headrace"
+METRICS_PORT = 9464
 PLACEMENT_DIRECTORY = "/etc/headrace"
 PLACEMENT_FILE = "placement.toml"
 _ASK_S = 5  # between questions of probes

@@ -3,7 +3,7 @@
 from headrace_cli.k8s.budget import DRAIN_S, LAST_COMMIT_S
 from headrace_cli.k8s.deployment import Deployment
 from headrace_cli.k8s.pod import Object, Workload, asked, labels, selecting, starting, workload
-from headrace_cli.k8s.workers import HEARTBEAT, heartbeat_probes
+from headrace_cli.k8s.workers import CONSUMER_ENVIRONMENT, CONSUMER_PORTS, heartbeat_probes
 
 PORT = 8080
 _UNROUTED_S = 5  # until no proxy of the cluster sends to a pod that ends
@@ -67,9 +67,9 @@ def reply(made: Deployment) -> list[Object]:
             name="reply",
             component="reply",
             grace_s=DRAIN_S + LAST_COMMIT_S,
-            environment={"HEADRACE_HEARTBEAT_FILE": HEARTBEAT},
+            environment=CONSUMER_ENVIRONMENT,
             probes=heartbeat_probes(),
-            container={},
+            container=CONSUMER_PORTS,
             memory="256Mi",
             signs=False,
         ),

@@ -4,6 +4,7 @@
 | --- | --- |
 | `base` | every workload, the placement, who may what on the bus |
 | `components/keda` | scaling of groups by their backlog |
+| `components/monitoring` | what has a Prometheus Operator scrape every pod |
 | `overlays/development` | with a Redis of its own |
 | `overlays/production` | for a Redis outside, over TLS, scaled by KEDA |
 """
@@ -16,6 +17,7 @@ import yaml
 
 from headrace.bus.redis.acl.users import users_of
 from headrace_cli.k8s.deployment import Deployment
+from headrace_cli.k8s.monitoring import pod_monitor
 from headrace_cli.k8s.network import base_policies, to_redis_beside, to_redis_outside
 from headrace_cli.k8s.pod import PLACEMENT_DIRECTORY, PLACEMENT_FILE, Object
 from headrace_cli.k8s.redis import redis
@@ -49,6 +51,7 @@ def tree_of(made: Deployment) -> dict[str, str]:
     return {
         **_placed("base", _base(made)),
         **_placed("components/keda", _keda(made)),
+        **_placed("components/monitoring", _monitoring(made)),
         **_placed("overlays/development", _development(made)),
         **_placed("overlays/production", _production(made)),
     }
@@ -123,6 +126,13 @@ def _keda(made: Deployment) -> dict[str, str]:
         "scaled-objects.yaml": _file(*scaled_objects(made)),
         # how many replicas there are is KEDA's to say
         "unscaled.yaml": _file([{"op": "remove", "path": "/spec/replicas"}]),
+    }
+
+
+def _monitoring(made: Deployment) -> dict[str, str]:
+    return {
+        KUSTOMIZATION: _kustomization("Component", resources=["pod-monitor.yaml"]),
+        "pod-monitor.yaml": _file(*pod_monitor(made)),
     }
 
 

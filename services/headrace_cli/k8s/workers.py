@@ -1,11 +1,17 @@
-"""A group's consumer. It serves nothing over the network, so its probes look at a file that it touches."""
+"""A group's consumer. It serves nothing over the network but metrics, so its probes look at a file that it touches."""
 
 from headrace_cli.k8s.budget import LAST_COMMIT_S, drain_s
 from headrace_cli.k8s.deployment import Deployment
-from headrace_cli.k8s.pod import RUN_DIRECTORY, Object, Workload, asked, starting, workload
+from headrace_cli.k8s.pod import METRICS_PORT, RUN_DIRECTORY, Object, Workload, asked, starting, workload
 
 HEARTBEAT = f"{RUN_DIRECTORY}/heartbeat"
 ALIVE = f"find {HEARTBEAT} -mmin -1 | grep -q ."  # touched within the last minute
+CONSUMER_ENVIRONMENT = {
+    "HEADRACE_HEARTBEAT_FILE": HEARTBEAT,
+    "HEADRACE_METRICS_HOST": "0.0.0.0",  # noqa: S104 - of its pod, whose policies let nobody in
+    "HEADRACE_METRICS_PORT": str(METRICS_PORT),
+}
+CONSUMER_PORTS: Object = {"ports": [{"name": "metrics", "containerPort": METRICS_PORT}]}
 
 
 def consumer(made: Deployment, name: str, group: str) -> list[Object]:
@@ -21,10 +27,10 @@ def consumer(made: Deployment, name: str, group: str) -> list[Object]:
             environment={
                 "HEADRACE_GROUP": group,
                 "HEADRACE_DRAIN_S": str(drain),
-                "HEADRACE_HEARTBEAT_FILE": HEARTBEAT,
+                **CONSUMER_ENVIRONMENT,
             },
             probes=heartbeat_probes(),
-            container={},
+            container=CONSUMER_PORTS,
         ),
     )
 

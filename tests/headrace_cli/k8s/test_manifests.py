@@ -201,3 +201,25 @@ def test_the_gateway_is_not_routed_to_when_it_ends(objects: list[Object]) -> Non
     assert pod["terminationGracePeriodSeconds"] >= slept_s + 20
     scaler = named(objects, "HorizontalPodAutoscaler", "gateway")
     assert scaler["spec"]["scaleTargetRef"]["name"] == "gateway"
+
+
+def test_monitoring_scrapes_a_port_of_every_pod_and_lets_its_prometheus_in(tmp_path: Path) -> None:
+    write(tree_of(deployment(monitoring_namespace="watching")), tmp_path)
+    overlay = tmp_path / "overlays" / "watched"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(
+        "resources: [../development]\ncomponents: [../../components/monitoring]"
+    )
+    found = kustomized(overlay)
+    (monitor,) = of_kind(found, "PodMonitor")
+    names = {each["port"] for each in monitor["spec"]["podMetricsEndpoints"]}
+    chosen = monitor["spec"]["selector"]["matchLabels"]["app.kubernetes.io/part-of"]
+    services = [each for each in of_kind(found, "Deployment") if each["metadata"]["name"] in SERVICES]
+    assert len(services) == len(SERVICES)
+    for each in services:
+        assert each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/part-of"] == chosen
+        ports = each["spec"]["template"]["spec"]["containers"][0]["ports"]
+        assert len(names & {port["name"] for port in ports}) == 1
+    policy = next(each for each in of_kind(found, "NetworkPolicy") if each["metadata"]["name"].startswith("monitoring"))
+    (rule,) = policy["spec"]["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "watching"}}}]

@@ -16,6 +16,7 @@ from headrace.bus.protocol import DEFAULT_KEPT_EVENTS
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.ledger import algebra
 from headrace.ledger.lanes import forget
+from headrace.ledger.level import Level
 from headrace.ledger.state import (
     Abandoned,
     Append,
@@ -37,7 +38,6 @@ from headrace.ledger.values import (
     Commit,
     Delivery,
     Letter,
-    Level,
     Load,
     RunEvent,
     RunState,

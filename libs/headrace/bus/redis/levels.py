@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.server import Server
-from headrace.ledger.values import Level
+from headrace.ledger.level import Level
 
 _US = 1_000_000
 _MS = 1000
@@ -34,7 +36,12 @@ async def level_of(server: Server, group: str, workers: str) -> Level:
 async def _first_ms(server: Server, keys: Keys, group: str, workers: str) -> int:
     """Give when the first entry came: what is in flight came before what waits, and tells it without its payload."""
     stream, commands = keys.stream(group), server.connections.commands
-    pending: Any = await commands.xpending(stream, workers)
+    try:
+        pending: Any = await commands.xpending(stream, workers)
+    except ResponseError as error:
+        if not str(error).startswith("NOGROUP"):
+            raise
+        pending = {}  # no worker has read yet
     first = pending.get("min")
     if first is None:
         entries: Any = await commands.xrange(stream, count=1)

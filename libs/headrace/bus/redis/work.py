@@ -14,8 +14,9 @@ from headrace.bus.redis.levels import level_of
 from headrace.bus.redis.listeners import Listeners
 from headrace.bus.redis.server import Server, by_partition
 from headrace.bus.redis.spill import DEFAULT_SPILL_OVER, Spills, calls_of, member_of
+from headrace.ledger.level import Level
 from headrace.ledger.terminal import EXPIRED
-from headrace.ledger.values import Alarm, Answer, Commit, Delivery, Letter, Level, RunState, Settled
+from headrace.ledger.values import Alarm, Answer, Commit, Delivery, Letter, RunState, Settled
 from headrace.wire.trace import partition_of
 
 WORKERS = "workers"

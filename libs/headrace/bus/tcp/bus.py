@@ -16,13 +16,13 @@ from headrace.bus.tcp.line import Line
 from headrace.bus.tcp.methods import BY_NAME
 from headrace.errors import BusError
 from headrace.kernel.clock import Clock, SystemClock
+from headrace.ledger.level import Level
 from headrace.ledger.told import Told
 from headrace.ledger.values import (
     Answer,
     Commit,
     Delivery,
     Letter,
-    Level,
     Load,
     RunEvent,
     RunView,

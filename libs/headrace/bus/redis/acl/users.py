@@ -35,6 +35,7 @@ _CONSUME = (
     *("xreadgroup", "xack", "xdel", "xautoclaim", "xpending"),
     *("xgroup|create", "exists"),
 )  # what a consumer group's reader does, and `claim.lua` for it
+_LEVEL = ("xlen", "xrange")  # how much stands in a stream, and since when
 _RUNS = (
     *("hget", "hmget", "hset", "hsetnx", "hdel", "hexists", "hincrby"),
     *("exists", "pexpire", "unlink"),
@@ -104,9 +105,7 @@ def _worker(plan: ExecutionPlan, group: str, places: _Places) -> tuple[Rule, ...
     deadlines = ("zrem", "zrangebyscore") if edges.may_end_any else ("zrem",)
     return (
         Rule(_SCRIPTS, places.all),
-        Rule((*_CONSUME, "xclaim", "xinfo|consumers", "xgroup|delconsumer"), own),
-        # its metrics: how much stands there, since when, and how many dead letters
-        Rule(("xlen", "xrange"), own, Access.READ),
+        Rule((*_CONSUME, "xclaim", "xinfo|consumers", "xgroup|delconsumer", *_LEVEL), own),
         Rule(("xlen",), places.each(lambda keys: keys.dead(stream)), Access.READ),
         Rule(("xadd",), places.each(lambda keys: keys.dead(stream)), Access.WRITE),
         Rule(("zadd", "zrem", "zrangebyscore"), places.schedules(plan, (group,))),
