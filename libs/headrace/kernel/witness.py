@@ -10,7 +10,7 @@ from headrace.ledger.values import Delivery
 class Witness(Protocol):
     """Sees the hops of a worker; it runs on the event loop, so it must not block."""
 
-    def hop(self, work: Work, delivery: Delivery) -> AbstractContextManager[Work]:
+    def hop(self, work: Work, delivery: Delivery, /) -> AbstractContextManager[Work]:
         """See one item run.
 
         Yields:
