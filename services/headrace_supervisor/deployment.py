@@ -17,7 +17,7 @@ from msgspec import Struct
 from headrace.bus.protocol import Bus
 from headrace.errors import BusError
 from headrace.graph.plan import ExecutionPlan
-from headrace.observe.metrics.exposition import serving_metrics
+from headrace.observe.metrics.exposition import Source, serving_metrics
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, instance_name
 from headrace.runtime.levels import Levels
@@ -86,7 +86,11 @@ async def deployed(
             finished=places.finished if host.is_ours else None,  # elsewhere it is done when a worker comes again
         )
         coordinator, levels = ReplyCoordinator(host.bus, instance_name("reply")), Levels(host.bus, plan, plan.groups)
-        sources = [partial(place_samples, supervisor.places), partial(coordinator_samples, coordinator), levels.samples]
+        sources: list[Source] = [
+            partial(place_samples, supervisor.places),
+            partial(coordinator_samples, coordinator),
+            levels.samples,
+        ]
         if host.broker is not None:
             sources.append(partial(broker_samples, host.broker))
         parts = (levels,) if settings.metrics_port is not None else ()
