@@ -18,14 +18,13 @@ from headrace.runtime.runner_thread import RunnerThread
 from headrace.runtime.signals import stop_signals
 from headrace.runtime.sync_runner import SyncRunner
 from headrace.settings.logs import set_up_logging
-from headrace.settings.services import GatewaySettings
+from headrace.settings.services import DevSettings
 from headrace.settings.sources import given, read_settings
 from headrace.wire.envelope import Framing
 from headrace_cli.ending import run_to_end
 from headrace_cli.example import invitation
 from headrace_cli.options import App, PlacementFile
 from headrace_gateway.app import create_app
-from headrace_gateway.limits import Limits
 from headrace_gateway.main import limits_of, load_plans
 from headrace_gateway.server import address_of, listen, serve_http
 
@@ -41,16 +40,17 @@ def dev(
     placement: PlacementFile = None,
 ) -> None:
     """Serve a pipe over HTTP in one process, without Redis."""
-    settings = read_settings(GatewaySettings, {"app": (app,), **given(placement=(placement,) if placement else None)})
+    settings = read_settings(DevSettings, {"app": (app,), **given(placement=(placement,) if placement else None)})
     set_up_logging(settings, "dev")
     (plan,) = load_plans(settings)
-    raise typer.Exit(run_to_end(_serve(plan, host, port, limits_of(settings))))
+    raise typer.Exit(run_to_end(_serve(plan, settings, host, port)))
 
 
-async def _serve(plan: ExecutionPlan, host: str, port: int, limits: Limits) -> int:
+async def _serve(plan: ExecutionPlan, settings: DevSettings, host: str, port: int) -> int:
     bus, framing = MemoryBus(), Framing()
     far = far_bus(bus, asyncio.get_running_loop())
-    runner = SyncRunner(plan, far, framing, tuple(plan.groups), options=ConsumerOptions(drain_s=_DRAIN_S))
+    options = ConsumerOptions(drain_s=_DRAIN_S, shows_detail=settings.shows_detail)
+    runner = SyncRunner(plan, far, framing, tuple(plan.groups), options=options)
     thread = RunnerThread(runner, stop_s=_DRAIN_S + _GRACE_S)
     with stop_signals() as stopping, listen(host, port) as listening:
         async with beside(bus, thread), coordinating(bus):
@@ -60,6 +60,6 @@ async def _serve(plan: ExecutionPlan, host: str, port: int, limits: Limits) -> i
                 sys.stdout.write(invitation(plan, address_of(listening)))
                 sys.stdout.flush()
 
-            app = create_app([plan], bus, framing, limits=limits)
+            app = create_app([plan], bus, framing, limits=limits_of(settings), events_sample=settings.events_sample)
             await serve_http(app, [listening], stopping, drain_s=_DRAIN_S, on_started=started)
     return 0

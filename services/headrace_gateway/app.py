@@ -51,6 +51,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     limits: Limits | None = None,
     access: Access | None = None,
     partitions: int = 1,
+    events_sample: float = 0.0,
     parts: Sequence[Background] = (),
     sources: Sequence[Source] = (),
 ) -> FastAPI:
@@ -61,6 +62,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         bus: Stays the caller's, who closes it.
         access: Who may ask; None for anybody.
         partitions: As the bus's.
+        events_sample: The share of runs, 0 to 1, that keep their events without being asked to.
         parts: Run beside the waiters, such as a reply coordinator.
         sources: What these count, for `/metrics`.
     """
@@ -69,7 +71,16 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     clock = BusClock()
     time = BusTime(bus, clock)
     clients = {
-        plan.pipe: Client(plan, bus, waiters, followers, framing=framing, partitions=partitions, clock=clock)
+        plan.pipe: Client(
+            plan,
+            bus,
+            waiters,
+            followers,
+            framing=framing,
+            partitions=partitions,
+            clock=clock,
+            events_sample=events_sample,
+        )
         for plan in plans
     }
     limits = limits or Limits()

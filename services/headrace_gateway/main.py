@@ -51,6 +51,7 @@ async def serve(settings: GatewaySettings) -> None:
         limits=limits_of(settings),
         access=access_of(settings),
         partitions=settings.partitions,
+        events_sample=settings.events_sample,
         parts=coordinators,
         sources=[partial(coordinator_samples, each) for each in coordinators],
     )

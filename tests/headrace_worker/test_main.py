@@ -12,9 +12,11 @@ from tests.support.redis_server import RedisServer
 
 from headrace.bus.redis.bus import RedisBus
 from headrace.runtime.compose import connected, consuming, coordinating
+from headrace.settings.services import WorkerSettings
+from headrace.settings.sources import read_settings
 from headrace.testing.wait import wait_until, wait_until_sync
 from headrace.wire.envelope import Framing
-from headrace_worker.main import main
+from headrace_worker.main import main, options_of
 
 APP = "tests.headrace_worker.app:pipe"
 NOWHERE = "redis://127.0.0.1:1"
@@ -37,6 +39,12 @@ def test_an_unknown_group_is_refused_with_the_groups_there_are(capfd: pytest.Cap
 def test_the_memory_bus_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     assert main([APP, "--group", "one"]) == 2
     assert "setting 'bus_url' is memory://" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_the_texts_of_exceptions_are_shown_where_the_settings_say_so(shown: bool) -> None:
+    given = {"app": APP, "group": "one", **({"shows_detail": "true"} if shown else {})}
+    assert options_of(read_settings(WorkerSettings, given)).shows_detail is shown
 
 
 @pytest.mark.slow

@@ -65,6 +65,13 @@ async def test_rloop_05_a_run_without_a_result_and_one_that_fails_are_answered_a
     assert (invalid.status_code, invalid.json()["code"]) == (422, "invalid_message")
 
 
+async def test_a_developer_sees_the_text_of_an_exception_where_dev_is_told_to_show_it() -> None:
+    with running(Mode.A_DEV, "", "", shows_detail="true") as shown:
+        async with http_of(shown) as http:
+            failed = await http.post(PATH, json={"text": "", "do": "fail"})
+    assert "secret" in failed.json()["failure"]["detail"]
+
+
 async def test_rloop_05_an_asynchronous_caller_finds_the_answer_by_trace_id(deployment: Running) -> None:
     async with http_of(deployment) as http:
         accepted = await http.post(PATH, json={"text": "later"}, headers={"Prefer": "respond-async"})

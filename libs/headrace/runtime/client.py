@@ -46,6 +46,7 @@ class Client:
         followers: The process's, which reads events.
         framing: Seals entry messages.
         partitions: As the bus's.
+        events_sample: The share of runs, 0 to 1, that keep their events without being asked to.
 
     Raises:
         SettingsError: There are several partitions, and a key's runs would be spread over them.
@@ -61,12 +62,13 @@ class Client:
         framing: Framing,
         partitions: int = 1,
         clock: Clock | None = None,
+        events_sample: float = 0.0,
     ) -> None:
         self.plan = plan
         self._bus = bus
         self._waiters = waiters
         self._framing = framing
-        self._submissions = Submissions(plan, framing, partitions=partitions, clock=clock)
+        self._submissions = Submissions(plan, framing, partitions=partitions, clock=clock, events_sample=events_sample)
         self._starts = Starts(bus, self._submissions)
         self._redrive = Redrive(plan, framing)
         self._results = Results(plan)

@@ -69,6 +69,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 teller=teller,
                 witnesses=witnesses,
                 elsewhere=places,
+                shows_detail=options.shows_detail,
             )
             consumers.append(
                 Consumer(

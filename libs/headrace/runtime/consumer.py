@@ -42,6 +42,7 @@ class ConsumerOptions(Struct, frozen=True):
         sweep_every_s: Seconds between looks for consumers that are long gone.
         slow_after_s: Seconds after which a delivery that is still under way is told of in the log.
         blocked_after_s: Seconds without a turn of the event loop after which that is told of in the log.
+        shows_detail: Whether failures carry the texts of exceptions, which may hold payload.
     """
 
     slots: int = 256
@@ -52,6 +53,7 @@ class ConsumerOptions(Struct, frozen=True):
     sweep_every_s: float = 60.0
     slow_after_s: float = 60.0
     blocked_after_s: float = 1.0
+    shows_detail: bool = False
 
 
 class Consumer:

@@ -16,6 +16,7 @@ from headrace.wire.envelope import Envelope, Framing
 from headrace.wire.trace import ENTROPY_BYTES, choose_partition, elsewhere, trace_id
 
 _MS = 1000
+_RANDOM_DIGITS = 14  # of a trace id, from its end: what W3C Trace Context has as random, and OpenTelemetry samples by
 
 
 class Options(Struct, frozen=True):
@@ -58,17 +59,27 @@ class Submissions:
         framing: Seals entry messages.
         partitions: As the bus's.
         clock: Deadlines of envelopes go by it; the run's own goes by the bus's.
+        events_sample: The share of runs, 0 to 1, that keep their events without being asked to; whether one does is
+            decided by its trace_id alone, as OpenTelemetry's consistent sampling does.
 
     Raises:
         SettingsError: There are several partitions, and a key's runs would be spread over them.
     """
 
     def __init__(
-        self, plan: ExecutionPlan, framing: Framing, *, partitions: int = 1, clock: Clock | None = None
+        self,
+        plan: ExecutionPlan,
+        framing: Framing,
+        *,
+        partitions: int = 1,
+        clock: Clock | None = None,
+        events_sample: float = 0.0,
     ) -> None:
         self._plan = plan
         self._partitions = partitions
         self._clock = clock or SystemClock()
+        self._sampled_from = int((1.0 - events_sample) * 16**_RANDOM_DIGITS)
+        self._samples = events_sample > 0
         if partitions > 1:
             _require_one_partition_a_key(plan)
         # an entry node is always reached over the bus, so no group is this dispatcher's own
@@ -93,6 +104,7 @@ class Submissions:
         entropy = named.entropy(self._plan.pipe) if named else random_bytes(ENTROPY_BYTES)
         trace = trace_id(self._partition(message, options, entropy), entropy)
         tickets = self._tickets(message)
+        keeps_events = options.keeps_events or (self._samples and self._is_sampled(trace))
         headers = Envelope(
             id=trace,
             trace_id=trace,
@@ -105,7 +117,7 @@ class Submissions:
             deadline_ms=int((self._clock.now() + options.timeout_s) * _MS) if options.timeout_s else 0,
             tickets=tuple(lane for lane, _ in tickets),
             traceparent=options.traceparent,
-            keeps_events=options.keeps_events,
+            keeps_events=keeps_events,
         )
         outputs = tuple(self._dispatcher.start(headers, message))
         timeout_ms = ceil(options.timeout_s * _MS) if options.timeout_s else 0
@@ -119,12 +131,15 @@ class Submissions:
             timeout_ms,
             max(1, options.most_open // self._partitions) if options.most_open else 0,
             named.fingerprint if named else "",
-            options.keeps_events,
+            keeps_events,
         )
 
     def namesakes(self, trace: str) -> list[str]:
         """Give the trace ids that a run's idempotency key has with messages that belong to other partitions."""
         return elsewhere(trace, self._partitions) if self._ticketed else []
+
+    def _is_sampled(self, trace: str) -> bool:
+        return int(trace[-_RANDOM_DIGITS:], 16) >= self._sampled_from
 
     def _tickets(self, message: object) -> tuple[tuple[str, str], ...]:
         return tuple(

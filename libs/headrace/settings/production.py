@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from headrace.errors import SettingsError
 from headrace.settings.bus import MEMORY
-from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings
+from headrace.settings.services import FailureSettings, GatewaySettings, ReplySettings, ServiceSettings
 
 _Mistake = tuple[str, str]
 
@@ -72,4 +72,9 @@ def _access(settings: ServiceSettings) -> Iterator[_Mistake]:
         yield "max_runs", "is 0: in production intake is bounded"
 
 
-_CHECKS: tuple[Callable[[ServiceSettings], Iterator[_Mistake]], ...] = (_signing, _bus, _access)
+def _failures(settings: ServiceSettings) -> Iterator[_Mistake]:
+    if isinstance(settings, FailureSettings) and settings.shows_detail:
+        yield "shows_detail", "is on: in production no text of an exception is shown"
+
+
+_CHECKS: tuple[Callable[[ServiceSettings], Iterator[_Mistake]], ...] = (_signing, _bus, _access, _failures)

@@ -67,7 +67,16 @@ class MetricsSettings(Settings):
     metrics_host: str = Field("127.0.0.1", description="The address of /metrics.")
 
 
-class WorkerSettings(ServiceSettings, PlacementSettings, HeartbeatSettings, MetricsSettings):
+class FailureSettings(Settings):
+    """Settings of whatever runs nodes."""
+
+    shows_detail: bool = Field(
+        default=False,
+        description="Failures carry the texts of exceptions, which may hold payload, to callers and dead letters.",
+    )
+
+
+class WorkerSettings(ServiceSettings, PlacementSettings, HeartbeatSettings, MetricsSettings, FailureSettings):
     """Run a worker: it consumes one group of a pipe, until SIGTERM."""
 
     app: str = Field(description="The pipe, as module:attribute.")
@@ -105,6 +114,9 @@ class GatewaySettings(ServiceSettings):
     )
     max_outstanding: int = Field(64, ge=1, description="Messages under way in one WebSocket; over it 429.")
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds without an event after which a stream says it lives.")
+    events_sample: float = Field(
+        0.0, ge=0, le=1, description="The share of runs that keep their events, to be followed, without being asked to."
+    )
     client_rate: float = Field(
         0.0, ge=0, description="Requests a second of one client to a gateway; over it 429; 0 for any rate."
     )
@@ -121,3 +133,7 @@ class GatewaySettings(ServiceSettings):
         ("RS256", "ES256", "EdDSA"), description="With jwks: the algorithms that tokens may be signed with."
     )
     with_reply: bool = Field(default=False, description="Run a reply coordinator in the gateway, too.")
+
+
+class DevSettings(GatewaySettings, FailureSettings):
+    """Run a pipe with its gateway in one process."""

@@ -8,6 +8,7 @@ from headrace.graph.options import First, Partial
 from headrace.graph.pipe import Pipe
 from headrace.kernel.feeds import Feeds
 from headrace.ledger.values import Arrive, Emit, Enqueue
+from headrace.runtime.idempotency import Idempotency
 from headrace.runtime.submissions import PLAIN, Options, Submissions
 from headrace.wire.envelope import Framing, trace_of
 
@@ -60,6 +61,33 @@ def test_a_run_has_a_time_by_the_bus_and_its_envelopes_the_deadline_by_the_given
     output = submission.outputs[0]
     assert isinstance(output, Emit)
     assert (submission.timeout_ms, framing.open(output.frame).deadline_ms) == (timeout_ms, deadline_ms)
+
+
+@pytest.mark.parametrize(("share", "about"), [(0.0, 0), (0.25, 250), (1.0, 1000)])
+def test_a_share_of_runs_keeps_its_events_and_the_run_and_its_envelopes_agree(share: float, about: int) -> None:
+    framing = Framing()
+    submissions = Submissions(joining().compile(), framing, events_sample=share)
+    kept = 0
+    for submission in (submissions.make(Ask(), PLAIN, "") for _ in range(1000)):
+        kept += submission.keeps_events
+        assert isinstance(submission.outputs[0], Emit)
+        assert framing.open(submission.outputs[0].frame).keeps_events is submission.keeps_events
+    assert abs(kept - about) < 100  # 7 standard deviations
+
+
+def test_whether_a_run_is_sampled_is_decided_by_its_trace_id() -> None:
+    plan, options = joining().compile(), [Options(idempotency=Idempotency(f"{n}", "")) for n in range(100)]
+    few, many = (Submissions(plan, Framing(), events_sample=share) for share in (0.3, 0.6))
+    first, again, more = (
+        {each.trace_id for each in (made.make(Ask(), one, "") for one in options) if each.keeps_events}
+        for made in (few, few, many)
+    )
+    assert first == again < more
+
+
+def test_a_run_that_asks_keeps_its_events_whatever_the_share() -> None:
+    submissions = Submissions(joining().compile(), Framing())
+    assert submissions.make(Ask(), Options(keeps_events=True), "").keeps_events
 
 
 def test_the_frames_of_a_run_name_it() -> None:

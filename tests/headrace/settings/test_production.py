@@ -7,7 +7,7 @@ import pytest
 
 from headrace.errors import SettingsError
 from headrace.settings.production import is_loopback, require_secure
-from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings
+from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import read_settings
 
 SECURE = {
@@ -77,6 +77,13 @@ def test_what_is_insecure_is_refused_for_the_gateway(changes: dict[str, Any], wh
     require_secure(gateway())
     require_secure(gateway(api_keys_file=None, jwks="https://issuer.example/jwks"))
     assert why in refusal(gateway(**changes))
+
+
+def test_the_texts_of_exceptions_are_refused() -> None:
+    worker = {**SECURE, "app": "app:pipe", "group": "main"}
+    require_secure(read_settings(WorkerSettings, worker))
+    told = refusal(read_settings(WorkerSettings, {**worker, "shows_detail": True}))
+    assert told == "setting 'shows_detail' is on: in production no text of an exception is shown"
 
 
 def test_the_reply_service_needs_no_keys_as_it_opens_no_envelope() -> None:
