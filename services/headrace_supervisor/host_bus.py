@@ -78,7 +78,7 @@ async def _own_broker(settings: BusSettings) -> AsyncGenerator[HostBus]:
     bus = MemoryBus(retention_s=settings.retention_s)
     async with AsyncExitStack() as stack:
         try:
-            broker = await stack.enter_async_context(serving(bus, keyring, address=address))
+            broker = await stack.enter_async_context(serving(bus, keyring, address=address, left=bus.leave))
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else "unknown"
             raise SettingsError("bus_url", f"is {address}, where no broker can listen: {why}") from error

@@ -40,7 +40,7 @@ class SupervisorSettings(BusSettings, LogSettings, PlacementSettings, MetricsSet
     host: str = Field("127.0.0.1", description="The address that the gateway listens on.")
     port: int = Field(8080, ge=0, le=65535, description="The port that it listens on; 0 for a free one.")
     drain_s: float = Field(20.0, ge=0, description="The most seconds that a stop waits for work under way, in all.")
-    lease_s: float = Field(5.0, gt=0, description="Seconds after a worker's death when others have what it held.")
+    lease_s: float = Field(5.0, gt=0, description="Seconds of silence after which others have what a worker held.")
     start_s: float = Field(60.0, gt=0, description="Seconds that a child has for its first report.")
     hang_s: float = Field(30.0, gt=1, description="Seconds without a report after which a child is killed.")
     crash_limit: int = Field(

@@ -83,15 +83,15 @@ async def _consuming(
     plan: ExecutionPlan, bus: Bus, settings: WorkerSettings, frames: Framing
 ) -> AsyncGenerator[tuple[Consumer, str]]:
     """Consume the group, and serve metrics where they are asked for, whose URL is given too."""
-    group = settings.group
+    group, options = settings.group, options_of(settings)
     if settings.metrics_port is None:
-        async with consuming(plan, bus, frames, (group,), options=options_of(settings)) as (consumer,):
+        async with consuming(plan, bus, frames, (group,), options=options) as (consumer,):
             yield consumer, ""
         return
     calls, levels = CallMetrics(plan.pipe, SystemClock()), Levels(bus, plan, (group,))
-    async with consuming(
-        plan, bus, frames, (group,), options=options_of(settings), observers=(calls,), witnesses=(calls,)
-    ) as (consumer,):
+    async with consuming(plan, bus, frames, (group,), options=options, observers=(calls,), witnesses=(calls,)) as (
+        consumer,
+    ):
         counts = partial(consumer_samples, plan.pipe, group, consumer)
         host, port = settings.metrics_host, settings.metrics_port
         async with beside(bus, levels), serving_metrics(host, port, counts, calls.samples, levels.samples) as url:

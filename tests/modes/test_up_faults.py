@@ -55,7 +55,7 @@ async def texts(requests: Sequence[asyncio.Task[httpx.Response]]) -> list[str]:
 
 async def test_every_worker_that_is_killed_under_load_is_replaced_and_every_caller_answered(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    async with up() as command:
+    async with up(lease_s="600") as command:  # the broker sees that they are gone; nobody waits for their leases
         await asyncio.to_thread(command.ready)
         async with http_of(command) as http, asyncio.TaskGroup() as tasks:
             asks = [{"text": str(number), "do": "wait", "path": str(gate)} for number in range(50)]

@@ -1,7 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import msgspec
 import pytest
@@ -21,6 +21,7 @@ from headrace.errors import BusError, BusFullError, BusUnavailableError, Setting
 from headrace.ledger.terminal import cancelled
 from headrace.ledger.values import Answer, Emit, Submission, Submitted
 from headrace.testing.bus_contract import DONE, IN, commit, match, read, submission, trace
+from headrace.testing.clock import ManualClock
 from headrace.testing.event_contract import EventContract
 from headrace.testing.faulty_bus import Fault, FaultyBus
 from headrace.testing.join_contract import JoinContract
@@ -109,6 +110,49 @@ async def test_a_client_that_is_gone_takes_nothing_any_more_and_what_it_held_com
         assert len(await read(bus, IN, "b")) == 1
         assert await bus.claim(IN, "b", limit=1, idle_s=60) == []
         assert [one.deliveries for one in await bus.claim(IN, "b", limit=2, idle_s=0)] == [2, 1 + 1]
+
+
+async def test_what_a_worker_held_whose_connection_has_ended_is_handed_out_long_before_its_lease_runs_out() -> None:
+    clock = ManualClock()
+    inner = MemoryBus(clock=clock)
+    async with serving(inner, KEYS, left=inner.leave) as broker, client(str(broker.address)) as bus:
+        async with client(str(broker.address)) as dying:
+            trace_id = trace()
+            await bus.submit([submission(trace_id)])
+            (held,) = await read(dying, IN, "a")
+            clock.advance(2)
+            assert await bus.claim(IN, "b", limit=1, idle_s=60) == [], "it lives"
+        await wait_until(lambda: broker.connections == 1, description="the broker has noticed")
+        clock.advance(0.5)
+        assert await bus.claim(IN, "b", limit=1, idle_s=60) == [], "it may be on its way back"
+        clock.advance(0.5)
+        (again,) = await bus.claim(IN, "b", limit=1, idle_s=60)
+        assert (again.id, again.deliveries) == (held.id, 2)
+        assert await bus.commit(IN, [commit(again, trace_id, terminal=DONE)]) == [[Answer.COMMITTED]]
+        assert await inner.commit(IN, [commit(held, trace_id, terminal=DONE)]) == [[Answer.FENCED]]
+
+
+async def test_a_worker_that_is_back_on_another_connection_keeps_what_it_holds_though_it_reads_no_more() -> None:
+    clock = ManualClock()
+    inner = MemoryBus(clock=clock)
+    async with (
+        serving(inner, KEYS, left=inner.leave) as broker,
+        Proxy(broker.address.port) as proxy,
+        client(f"tcp://127.0.0.1:{proxy.port}") as cut_off,
+        client(str(broker.address)) as other,
+    ):
+        trace_id = trace()
+        await other.submit([submission(trace_id)])
+        (held,) = await read(cut_off, IN, "a")
+        proxy.reset()
+        await wait_until(lambda: broker.connections == 1, description="the broker has noticed")
+        with suppress(BusUnavailableError):  # where its own end had not
+            await cut_off.promote(IN, limit=1)
+        await cut_off.promote(IN, limit=1)
+        clock.advance(5)
+        assert await other.claim(IN, "b", limit=1, idle_s=60) == []
+        assert await cut_off.extend(IN, "a", [held]) == [True]
+        assert await cut_off.commit(IN, [commit(held, trace_id, terminal=DONE)]) == [[Answer.COMMITTED]]
 
 
 async def test_an_inbox_gives_again_what_was_lost_on_its_way() -> None:

@@ -104,8 +104,14 @@ class MemoryBus(MemoryChannels):
         return self._streams[group].claim(consumer, limit, idle_s, self._clock.monotonic())
 
     async def extend(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> list[bool]:
-        now_s = self._clock.monotonic()
-        return [self._streams[group].extend(consumer, delivery, now_s) for delivery in deliveries]
+        return self._streams[group].extend(consumer, deliveries, self._clock.monotonic())
+
+    def leave(self, group: str, consumer: str) -> None:
+        """Take a consumer for dead unless it reads, claims or extends within a moment: others may have what it held.
+
+        One that was taken for dead and is not is fenced like any other that was slow (I2).
+        """
+        self._streams[group].leave(consumer, self._clock.monotonic())
 
     async def commit(self, group: str, commits: Sequence[Commit]) -> list[list[Answer]]:
         return [self._commit(group, commit) for commit in commits]

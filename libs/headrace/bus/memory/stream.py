@@ -1,10 +1,14 @@
 """A group's stream in one process: entries in order, handed out under leases, deleted by their commit."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headrace.ledger.values import Delivery, Entry
+
+_RETURN_S = (
+    1.0  # a worker that has lost its connection and lives is back within some ms, on a loaded machine within this
+)
 
 
 @dataclass(slots=True)
@@ -28,6 +32,7 @@ class MemoryStream:
         self._new: deque[str] = deque()
         self._leases: dict[str, _Lease] = {}
         self._seen_s: dict[str, float] = {}
+        self._left_s: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -50,27 +55,34 @@ class MemoryStream:
 
     def read(self, consumer: str, limit: int, now_s: float) -> list[Delivery]:
         """Hand out entries never handed out."""
-        self._seen_s[consumer] = now_s
+        self._see(consumer, now_s)
         ids = [self._new.popleft() for _ in range(min(limit, len(self._new)))]
         for entry_id in ids:
             self._leases[entry_id] = _Lease(consumer, 1, now_s)
         return [self._delivery(entry_id) for entry_id in ids]
 
     def claim(self, consumer: str, limit: int, idle_s: float, now_s: float) -> list[Delivery]:
-        """Hand out again what has been idle for so long."""
-        self._seen_s[consumer] = now_s
-        stale = [entry_id for entry_id, lease in self._leases.items() if now_s - lease.since_s >= idle_s][:limit]
+        """Hand out again what has been idle for so long, or is held by who has left and not come back."""
+        self._see(consumer, now_s)
+        gone = {name for name, left_s in self._left_s.items() if now_s - left_s >= _RETURN_S}
+        stale = [
+            entry_id
+            for entry_id, lease in self._leases.items()
+            if now_s - lease.since_s >= idle_s or lease.consumer in gone
+        ][:limit]
         for entry_id in stale:  # taken out and put in last, so that claims come round to every entry
             self._leases[entry_id] = _Lease(consumer, self._leases.pop(entry_id).deliveries + 1, now_s)
         return [self._delivery(entry_id) for entry_id in stale]
 
-    def extend(self, consumer: str, delivery: Delivery, now_s: float) -> bool:
-        """Renew a lease, where the consumer still holds it by the same token."""
-        lease = self._leases.get(delivery.id)
-        if lease is None or (lease.consumer, lease.deliveries) != (consumer, delivery.deliveries):
-            return False
-        lease.since_s = now_s
-        return True
+    def extend(self, consumer: str, deliveries: Sequence[Delivery], now_s: float) -> list[bool]:
+        """Renew leases, where the consumer still holds them by the same token; with none it says that it is there."""
+        self._see(consumer, now_s)
+        return [self._extend(consumer, delivery, now_s) for delivery in deliveries]
+
+    def leave(self, consumer: str, now_s: float) -> None:
+        """Note that a consumer cannot be reached; what it holds is handed out again unless it is soon heard of."""
+        if consumer in self._seen_s:
+            self._left_s[consumer] = now_s
 
     def sweep(self, silent_since_s: float) -> int:
         """Forget consumers that hold nothing and have been silent since then."""
@@ -78,6 +90,7 @@ class MemoryStream:
         silent = [name for name, seen_s in self._seen_s.items() if seen_s <= silent_since_s and name not in holders]
         for name in silent:
             del self._seen_s[name]
+            self._left_s.pop(name, None)
         return len(silent)
 
     def acknowledge(self, entry_id: str) -> bool:
@@ -85,6 +98,17 @@ class MemoryStream:
         if self._leases.pop(entry_id, None) is None:
             return False
         del self._entries[entry_id], self._since_s[entry_id]
+        return True
+
+    def _see(self, consumer: str, now_s: float) -> None:
+        self._seen_s[consumer] = now_s
+        self._left_s.pop(consumer, None)
+
+    def _extend(self, consumer: str, delivery: Delivery, now_s: float) -> bool:
+        lease = self._leases.get(delivery.id)
+        if lease is None or (lease.consumer, lease.deliveries) != (consumer, delivery.deliveries):
+            return False
+        lease.since_s = now_s
         return True
 
     def _delivery(self, entry_id: str) -> Delivery:

@@ -17,6 +17,7 @@ from headrace.bus.tcp.kept import Kept
 from headrace.bus.tcp.nonces import Nonces
 from headrace.bus.tcp.peer import House, Peer
 from headrace.bus.tcp.refusals import Refusal
+from headrace.bus.tcp.workers import Left, Workers
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.wire.signing import Keyring
 
@@ -51,6 +52,7 @@ async def serving(
     address: Address = ANYWHERE,
     guards: Guards = DEFAULT_GUARDS,
     clock: Clock | None = None,
+    left: Left | None = None,
 ) -> AsyncGenerator[Broker]:
     """Serve a bus until the context closes; then every connection is cut. The bus itself stays open.
 
@@ -58,6 +60,7 @@ async def serving(
         keyring: Whoever has one of its keys may speak to the bus.
         address: On this machine.
         clock: By which frames are fresh.
+        left: Told of each worker whose connection has ended, so that the bus need not wait for its leases to run out.
 
     Raises:
         SettingsError: The address is of another machine.
@@ -73,6 +76,7 @@ async def serving(
             calls=calls,
             nonces=Nonces(window_ms=guards.window_ms, limit=_NONCES),
             kept=Kept(),
+            workers=Workers(left),
             life=random_bytes(handshake.LIFE_BYTES),
             guards=guards,
             refused=Counter(),

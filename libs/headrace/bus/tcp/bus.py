@@ -13,7 +13,7 @@ import msgspec
 from headrace.bus.tcp.address import parse
 from headrace.bus.tcp.guards import DEFAULT_MAX_FRAME_BYTES
 from headrace.bus.tcp.line import Line
-from headrace.bus.tcp.methods import BY_NAME
+from headrace.bus.tcp.methods import BY_NAME, Method
 from headrace.errors import BusError
 from headrace.kernel.clock import Clock, SystemClock
 from headrace.ledger.level import Level
@@ -63,8 +63,9 @@ class TcpBus:
         clock: Clock | None = None,
     ) -> None:
         self._address = parse(url)
-        self._line = Line(self._address, keyring, clock or SystemClock(), answer_s=answer_s)
+        self._line = Line(self._address, keyring, clock or SystemClock(), answer_s=answer_s, first=self._still_here)
         self._most_bytes = max_frame_bytes - _HEADROOM_BYTES
+        self._workers: set[tuple[str, str]] = set()
         self._heard: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     @property
@@ -73,6 +74,7 @@ class TcpBus:
         return self._line.losses
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:
+        self._workers.add((group, consumer))
         wait_s = min(wait_s, MAX_WAIT_S)
         deliveries: list[Delivery] = await self._ask("read", group, consumer, limit, wait_s, wait_s=wait_s)
         return deliveries
@@ -222,6 +224,10 @@ class TcpBus:
         half = len(parts) // 2
         first = await self._ask_in_parts(name, *arguments, parts=parts[:half])
         return first + await self._ask_in_parts(name, *arguments, parts=parts[half:])
+
+    def _still_here(self) -> list[tuple[Method, bytes]]:
+        """Make the calls that say which workers live here, so that what they hold is left to them."""
+        return [(BY_NAME["extend"], _encode((group, worker, ()))) for group, worker in self._workers]
 
     def _encoded(self, name: str, arguments: tuple[object, ...]) -> bytes:
         encoded = _encode(arguments)

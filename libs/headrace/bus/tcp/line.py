@@ -6,13 +6,14 @@
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from headrace.bus.tcp.address import Address
 from headrace.bus.tcp.connection import Connection, Given
 from headrace.bus.tcp.methods import Method
-from headrace.errors import BusUnavailableError
+from headrace.errors import BusError, BusUnavailableError
 from headrace.kernel.clock import Clock
 from headrace.wire.signing import Keyring
 
@@ -26,16 +27,26 @@ class Line:
     Args:
         address: Where it listens.
         answer_s: Seconds that an answer may take over what its call waits by itself.
+        first: Gives the calls to ask on each new connection before all others.
 
     Attributes:
         losses: How often another life of the broker answered than before.
     """
 
-    def __init__(self, address: Address, keyring: Keyring, clock: Clock, *, answer_s: float) -> None:
+    def __init__(
+        self,
+        address: Address,
+        keyring: Keyring,
+        clock: Clock,
+        *,
+        answer_s: float,
+        first: Callable[[], Iterable[tuple[Method, bytes]]],
+    ) -> None:
         self._address = address
         self._keyring = keyring
         self._clock = clock
         self._answer_s = answer_s
+        self._first = first
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._life = b""
@@ -84,12 +95,14 @@ class Line:
             async with asyncio.timeout(_CONNECT_S):
                 await loop.create_connection(lambda: connection, self._address.host, self._address.port)
                 self._meet(await connection.greeted)
+                for method, arguments in self._first():
+                    await connection.ask(method, arguments, 0)
         except TimeoutError:
             connection.close("no answer")
             raise BusUnavailableError(str(self._address), f"no handshake within {_CONNECT_S:g} s") from None
         except OSError as error:
             raise BusUnavailableError(str(self._address), type(error).__name__) from error
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BusError):
             connection.close("nobody waits for it")
             raise
         return connection

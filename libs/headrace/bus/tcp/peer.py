@@ -33,6 +33,7 @@ from headrace.bus.tcp.nonces import Nonces
 from headrace.bus.tcp.outbox import Outbox
 from headrace.bus.tcp.portions import portion
 from headrace.bus.tcp.refusals import FrameRefusedError, Refusal
+from headrace.bus.tcp.workers import Workers
 from headrace.errors import BusError
 from headrace.kernel.clock import Clock, random_bytes
 from headrace.wire.signing import Keyring
@@ -42,6 +43,7 @@ GREETED_AT_A_TIME = 128  # handshakes under way: each takes one read of a peer t
 UNDER_WAY_CALLS = 1024  # of one connection: a gateway has as many for as many requests that it starts at a time
 UNDER_WAY_BYTES = 16 * 1024 * 1024
 _MS = 1000
+_OF_A_WORKER = frozenset({"read", "claim", "extend"})  # methods whose first arguments are a group and a worker of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class House:
     calls: asyncio.TaskGroup
     nonces: Nonces
     kept: Kept
+    workers: Workers
     life: bytes
     guards: Guards
     refused: Counter[Refusal]
@@ -134,7 +137,7 @@ class Peer(asyncio.Protocol):
         self._hold_or_go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why makes no difference
-        """Give up the calls under way; what they had handed out comes back as leases run out."""
+        """Give up the calls under way; what they had handed out comes back where its worker does not."""
         self._is_over = True
         self._limit.cancel()
         self._house.peers.discard(self)
@@ -143,6 +146,7 @@ class Peer(asyncio.Protocol):
             self._outbox.close()
         for task, _ in self._under_way.values():
             task.cancel()
+        self._house.workers.ended(self)
         if not self._house.peers:
             self._house.empty.set()
 
@@ -209,6 +213,8 @@ class Peer(asyncio.Protocol):
             caller = (method.name, arguments[0])
             kept = await self._house.kept.ask(caller, after, lambda: method.call(bus, arguments))
             return encode_answer(call_id, kept.given, kept.number)
+        if method.name in _OF_A_WORKER:
+            self._house.workers.speaks(arguments[0], arguments[1], self)
         if method.name in ("read", "claim"):
             return encode_answer(call_id, await portion(method, bus, arguments))
         return encode_answer(call_id, await method.call(bus, arguments))
