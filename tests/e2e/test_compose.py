@@ -114,7 +114,7 @@ def test_what_waits_while_the_reply_service_is_away_is_answered_when_it_is_back(
         try:
             wait_until_sync(
                 lambda: deployment.unread_replies() + sum(map(Future.done, waiting)) == WAITING,
-                timeout_s=30,
+                timeout_s=ANSWER_TIMEOUT_S,
                 description=f"{WAITING} runs have ended, and nobody has read their replies",
             )
             assert not all(map(Future.done, waiting))
