@@ -87,7 +87,7 @@ async def test_while_a_killed_gateway_is_replaced_callers_wait_and_the_next_one_
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_no_child_outlives_its_supervisor_not_even_one_that_is_blocked(
+async def test_no_child_outlives_its_supervisor_not_even_one_that_is_blocked_or_stopped(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -98,6 +98,9 @@ async def test_no_child_outlives_its_supervisor_not_even_one_that_is_blocked(
             ask = {"text": "", "do": "block", "path": str(gate)}
             await http.post(PATH, json=ask, headers={"Prefer": "respond-async"})
             await wait_until(entered(gate), timeout_s=ANSWER_S, description="the node blocks")
+        if number == signal.SIGKILL:
+            for gateway in await children_running(command, "headrace_gateway"):
+                os.kill(gateway, signal.SIGSTOP)
         command.signal(number)
         await wait_until(lambda: all(map(is_gone, children)), timeout_s=ANSWER_S, description="all have ended")
         assert len(children) == 3
