@@ -25,6 +25,8 @@ from headrace_cli.ending import run_to_end
 from headrace_cli.example import invitation
 from headrace_cli.options import App, PlacementFile
 from headrace_gateway.app import create_app
+from headrace_gateway.console.bus_sight import BusSight
+from headrace_gateway.console.tally import Tally
 from headrace_gateway.main import limits_of, load_plans
 from headrace_gateway.server import address_of, listen, serve_http
 
@@ -49,8 +51,9 @@ def dev(
 async def _serve(plan: ExecutionPlan, settings: DevSettings, host: str, port: int) -> int:
     bus, framing = MemoryBus(), Framing()
     far = far_bus(bus, asyncio.get_running_loop())
+    tally = Tally()
     options = ConsumerOptions(drain_s=_DRAIN_S, shows_detail=settings.shows_detail)
-    runner = SyncRunner(plan, far, framing, tuple(plan.groups), options=options)
+    runner = SyncRunner(plan, far, framing, tuple(plan.groups), options=options, observers=(tally,))
     thread = RunnerThread(runner, stop_s=_DRAIN_S + _GRACE_S)
     with stop_signals() as stopping, listen(host, port) as listening:
         async with beside(bus, thread), coordinating(bus):
@@ -60,6 +63,13 @@ async def _serve(plan: ExecutionPlan, settings: DevSettings, host: str, port: in
                 sys.stdout.write(invitation(plan, address_of(listening)))
                 sys.stdout.flush()
 
-            app = create_app([plan], bus, framing, limits=limits_of(settings), events_sample=settings.events_sample)
+            app = create_app(
+                [plan],
+                bus,
+                framing,
+                limits=limits_of(settings),
+                events_sample=settings.events_sample,
+                console=BusSight(bus, "memory", tally),
+            )
             await serve_http(app, [listening], stopping, drain_s=_DRAIN_S, on_started=started)
     return 0

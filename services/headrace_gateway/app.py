@@ -26,6 +26,8 @@ from headrace_gateway.access import Access
 from headrace_gateway.admission import Admission
 from headrace_gateway.asked import traceparent_for, traceparent_of
 from headrace_gateway.client_rate import ClientRate
+from headrace_gateway.console.router import console_router
+from headrace_gateway.console.sight import Sight
 from headrace_gateway.events import events_router
 from headrace_gateway.health import health_router
 from headrace_gateway.limits import Limits
@@ -54,6 +56,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     events_sample: float = 0.0,
     parts: Sequence[Background] = (),
     sources: Sequence[Source] = (),
+    console: Sight | None = None,
 ) -> FastAPI:
     """Make the application; its lifespan reads the inbox of this process's waiters.
 
@@ -65,6 +68,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         events_sample: The share of runs, 0 to 1, that keep their events without being asked to.
         parts: Run beside the waiters, such as a reply coordinator.
         sources: What these count, for `/metrics`.
+        console: What the operators' console sees; None for no console.
     """
     waiters = Waiters(bus, instance_name("gateway"))
     followers = Followers(bus)
@@ -106,6 +110,8 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         metrics_router(served, durations, sources),
     ):
         app.include_router(router)
+    if console is not None:
+        app.include_router(console_router(served, console, plans, framing))
     app.state.waiters = waiters
     app.state.followers = followers
     _answer_errors(app)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from socket import socket
 
@@ -22,6 +23,7 @@ from headrace.settings.services import GatewaySettings
 from headrace_gateway.access import Access
 from headrace_gateway.api_keys import ApiKeys
 from headrace_gateway.app import create_app
+from headrace_gateway.console.opening import console_sight
 from headrace_gateway.jwks import Jwks
 from headrace_gateway.limits import Limits
 from headrace_gateway.server import address_of, inherited, listen, serve_http
@@ -42,18 +44,20 @@ async def serve(settings: GatewaySettings) -> None:
         AppError, CompileError, SettingsError: A pipe, its placement, or a setting is wrong.
     """
     plans = load_plans(settings)
-    frames, bus = framing(settings), open_bus(settings)
+    frames, bus, access = framing(settings), open_bus(settings), access_of(settings)
+    sights = AsyncExitStack()
     coordinators = [ReplyCoordinator(bus, instance_name("reply"))] if settings.with_reply else []
     app = create_app(
         plans,
         bus,
         frames,
         limits=limits_of(settings),
-        access=access_of(settings),
+        access=access,
         partitions=settings.partitions,
         events_sample=settings.events_sample,
         parts=coordinators,
         sources=[partial(coordinator_samples, each) for each in coordinators],
+        console=console_sight(settings, bus, sights) if is_console_on(settings, access) else None,
     )
     if settings.check:
         return
@@ -83,6 +87,7 @@ async def serve(settings: GatewaySettings) -> None:
                 )
             _log.info("gateway_stopped")
     finally:
+        await sights.aclose()
         await bus.aclose()
 
 
@@ -135,6 +140,11 @@ def access_of(settings: GatewaySettings) -> Access | None:
     api_keys = ApiKeys(settings.api_keys_file) if settings.api_keys_file else None
     tokens = _tokens(settings, settings.jwks) if settings.jwks else None
     return Access(api_keys, tokens) if api_keys or tokens else None
+
+
+def is_console_on(settings: GatewaySettings, access: Access | None) -> bool:
+    """Tell whether the console is served: unless it is said, where somebody has to say who he is."""
+    return access is not None if settings.console is None else settings.console
 
 
 def _tokens(settings: GatewaySettings, jwks: str) -> Tokens:

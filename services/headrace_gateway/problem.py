@@ -7,7 +7,7 @@
 | 403 | `forbidden`: the caller lacks a scope |
 | 404 | `unknown_pipe`, `unknown_run`, `unknown_signal`, `not_found` |
 | 408 | `body_timeout` |
-| 409 | `run_cancelled`, `run_ended`, `already_signalled`, `events_not_kept` |
+| 409 | `run_cancelled`, `run_ended`, `already_signalled`, `events_not_kept`, `letter_gone`, `not_redrivable` |
 | 413 | `body_too_large`, `envelope_too_large` |
 | 422 | `invalid_message`, `idempotency_key_reused` |
 | 429 | `too_many_requests`: the body names the limit; with Retry-After |

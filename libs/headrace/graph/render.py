@@ -21,6 +21,21 @@ class Row:
     goes_to: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrow:
+    """Where messages go: from a node, or the entry, which is empty, to a node, or the end of the run, which is too.
+
+    Attributes:
+        types: As the parameter takes them, such as `Gather[Priced]`.
+        crosses: Whether it leads to another group.
+    """
+
+    source: str
+    target: str
+    types: tuple[str, ...]
+    crosses: bool
+
+
 def as_table(plan: ExecutionPlan) -> list[Row]:
     """Give a row a node, in order of declaration."""
     return [
@@ -50,13 +65,25 @@ def as_mermaid(plan: ExecutionPlan) -> str:
         lines.append("  end")
     if plan.terminal_types:
         lines.append(f'  done(["{END}"])')
-    lines.extend(f"  entry --> {ids[name]}" for name in dict.fromkeys(route.node for route in plan.entry))
+    for arrow in arrows(plan):
+        if not arrow.source:
+            lines.append(f"  entry --> {ids[arrow.target]}")
+            continue
+        line = "-.->" if arrow.crosses else "-->"
+        lines.append(f'  {ids[arrow.source]} {line}|"{", ".join(arrow.types)}"| {ids.get(arrow.target, "done")}')
+    return "\n".join((*lines, ""))
+
+
+def arrows(plan: ExecutionPlan) -> list[Arrow]:
+    """Give every arrow of the drawing, those of the entry first."""
+    entries = dict.fromkeys(route.node for route in plan.entry)
+    found = [Arrow(source="", target=name, types=(plan.entry_type,), crosses=False) for name in entries]
     for node in plan.nodes.values():
         for target, sent in _edges(node).items():
-            arrow = "-.->" if target and plan.nodes[target].group != node.group else "-->"
-            types = ", ".join(_as_taken(each, route, plan) for each, route in sent)
-            lines.append(f'  {ids[node.name]} {arrow}|"{types}"| {ids.get(target, "done")}')
-    return "\n".join((*lines, ""))
+            crosses = bool(target) and plan.nodes[target].group != node.group
+            types = tuple(_as_taken(each, route, plan) for each, route in sent)
+            found.append(Arrow(source=node.name, target=target, types=types, crosses=crosses))
+    return found
 
 
 def as_json(plan: ExecutionPlan) -> dict[str, Any]:

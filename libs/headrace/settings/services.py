@@ -133,6 +133,14 @@ class GatewaySettings(ServiceSettings):
         ("RS256", "ES256", "EdDSA"), description="With jwks: the algorithms that tokens may be signed with."
     )
     with_reply: bool = Field(default=False, description="Run a reply coordinator in the gateway, too.")
+    console: bool | None = Field(
+        None, description="Serve the operators' console at /console; without it, where access is controlled."
+    )
+    console_bus_url: str | None = Field(
+        None,
+        repr=False,
+        description="How the console reaches the bus: bus_url with an operator's user; without it, as bus_url.",
+    )
 
 
 class DevSettings(GatewaySettings, FailureSettings):

@@ -184,7 +184,7 @@ class _Telling:
 
     async def _events(self) -> list[Happened]:
         newest: Any = await self._place.ask("XREVRANGE", self._keys.events(self._trace), "+", "-", "COUNT", _NEWEST)
-        found = [_happened(run_event(entry_id, fields)) for entry_id, fields in reversed(newest)]
+        found = [happened(run_event(entry_id, fields)) for entry_id, fields in reversed(newest)]
         return [event for event in found if event.kind != "emitted"]
 
     async def _find_keys(self) -> None:
@@ -271,7 +271,8 @@ _NEWEST = 1000  # events that are read: more than anybody reads in a terminal
 _NUMBERS = ("created_ms", "deadline_ms", "in_flight", "waiting", "suspended")
 
 
-def _happened(event: RunEvent) -> Happened:
+def happened(event: RunEvent) -> Happened:
+    """Tell an event without a value in it."""
     if event.terminal is not None:
         return Happened(event.seq, event.terminal.state.value, event.at_ms)
     if event.replaced:
