@@ -23,7 +23,8 @@ function h(name, attributes = {}, ...children) {
 
 function span(ms) {
   const s = Math.max(0, ms) / 1000;
-  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s && s < 0.0001) return "< 0.1 ms";
+  if (s < 1) return `${s && s < 0.01 ? (s * 1000).toFixed(1) : Math.round(s * 1000)} ms`;
   if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
@@ -194,9 +195,12 @@ function meter(taken, limit) {
   return h("span", { class: `meter${full > 90 ? " full" : ""}` }, fill);
 }
 
+const shown = (group) => group.replicas.filter((one) => one.silent_ms < SILENT_MS || one.held);
+const alive = (group) => group.replicas.filter((one) => one.silent_ms < SILENT_MS);
+
 const say = {
   backlog: (group) => `${number.format(group.backlog)} in backlog`,
-  pace: (group) => [rate(group.per_s), group.replicas.length && count(group.replicas.filter((one) => one.silent_ms < SILENT_MS).length, "replica")].filter(Boolean).join(" · "),
+  pace: (group) => [rate(group.per_s), group.replicas.length && count(alive(group).length, "replica")].filter(Boolean).join(" · "),
   dead: (group) => count(group.dead, "dead letter"),
   node: (node) => node.backlog ? `${node.is_estimate ? "≈ " : ""}${number.format(node.backlog)} waiting` : "idle",
   nodePace: (node) => [node.failed ? `${number.format(node.failed)} failed` : "", rate(node.per_s)].filter(Boolean).join(" · "),
@@ -212,18 +216,18 @@ function graphView(main, drawing) {
   main.replaceChildren(tiles, card(drawing.pipe, `plan ${drawing.version.slice(0, 12)} · ${count(drawing.nodes.length, "node")} · ${count(Object.keys(drawing.groups).length, "group")}`, canvas, about), card("Groups", "", h("div", { class: "scroll" }, table)), h("ul", { class: "notes" }, app.missing.map((one) => h("li", {}, `Not shown on the ${app.bus} bus. ${one}`))));
   const update = graph(canvas, drawing, (name) => describe(about, drawing.nodes.find((node) => node.name === name)));
   return {
-    show({ pulse, runs }) {
+    show({ pulse }) {
       update(pulse, say);
       const groups = Object.entries(pulse.groups), sum = (pick) => groups.reduce((total, [, group]) => total + pick(group), 0);
       const rates = groups.map(([, group]) => group.per_s).filter((one) => one != null), dead = sum((group) => group.dead), oldest = Math.max(...groups.map(([, group]) => group.oldest_ms));
       tiles.replaceChildren(
-        tile("Open runs", number.format(runs.open), runs.limit ? `of ${number.format(runs.limit)}` : ""), tile("Backlog", number.format(sum((group) => group.backlog)), `${number.format(sum((group) => group.held))} in hand`),
+        tile("Backlog", number.format(sum((group) => group.backlog)), `${number.format(sum((group) => group.held))} in hand`),
         tile("Entries", rates.length ? rate(rates.reduce((a, b) => a + b, 0)) : "–", "handed out"), tile("Oldest entry", oldest ? span(oldest) : "–"),
-        tile("Scheduled", number.format(sum((group) => group.scheduled)), "for later"), tile("Dead letters", number.format(dead), "", dead > 0));
+        tile("Scheduled", number.format(sum((group) => group.scheduled)), "for later"), tile("Replicas", number.format(sum((group) => alive(group).length)), `in ${count(groups.length, "group")}`), tile("Dead letters", number.format(dead), "", dead > 0));
       sync(body, groups, ([name]) => name, ([name, group]) => [
-        h("td", {}, h("b", {}, name), h("span", { class: "sub" }, drawing.groups[name].join(", "))), cell(number.format(group.backlog), { class: "num" }), h("td", { class: "wide", "data-live": "1" }, spark(app.history.get(`${app.pipe}.${name}`) ?? [])),
-        cell(number.format(group.held), { class: "num wide" }), cell(number.format(group.scheduled), { class: "num wide" }), cell(rate(group.per_s) || "–", { class: "num" }), cell(group.oldest_ms ? span(group.oldest_ms) : "–", { class: "num wide" }),
-        cell(number.format(group.dead), { class: `num wide${group.dead ? " fail" : ""}` }), h("td", { class: "wide" }, replicas(group)),
+        h("td", { class: "main" }, h("b", {}, name), h("span", { class: "sub" }, drawing.groups[name].join(", "))), cell(number.format(group.backlog), { class: "num side" }), h("td", { "data-live": "1" }, spark(app.history.get(`${app.pipe}.${name}`) ?? [])),
+        cell(number.format(group.held), { class: "num" }), cell(number.format(group.scheduled), { class: "num" }), cell(rate(group.per_s) || "–", { class: "num" }), cell(group.oldest_ms ? span(group.oldest_ms) : "–", { class: "num" }),
+        cell(number.format(group.dead), { class: `num${group.dead ? " fail" : ""}` }), h("td", { class: "more" }, replicas(group)),
       ]);
     },
     escape: none,
@@ -231,9 +235,9 @@ function graphView(main, drawing) {
 }
 
 function replicas(group) {
-  if (!group.replicas.length) return h("span", { class: "soft" }, "–");
+  if (!shown(group).length) return h("span", { class: "soft" }, "–");
   const tag = (one) => one.name.split(/[-.:]/).at(-1);
-  return h("ul", { class: "replicas" }, group.replicas.slice(0, 8).map((one) => h("li", { class: one.silent_ms < SILENT_MS ? "" : "silent", title: `${one.name}, last heard ${span(one.silent_ms)} ago` }, one.silent_ms < SILENT_MS ? `${tag(one)} · ${number.format(one.held)}` : `${tag(one)} · silent`)), group.replicas.length > 8 ? h("li", {}, `and ${group.replicas.length - 8} more`) : "");
+  return h("ul", { class: "replicas" }, shown(group).slice(0, 8).map((one) => h("li", { class: one.silent_ms < SILENT_MS ? "" : "silent", title: `${one.name}, last heard ${span(one.silent_ms)} ago` }, one.silent_ms < SILENT_MS ? `${tag(one)} · ${number.format(one.held)}` : `${tag(one)} · silent`)), shown(group).length > 8 ? h("li", {}, `and ${shown(group).length - 8} more`) : "");
 }
 
 function describe(about, node) {
@@ -303,7 +307,7 @@ function runsView(main) {
     title: "Runs", hint: "Search by trace id", columns: ["State", "Run", "#Started", "#In flight", "Failure"], states: true, load: (asked) => ask("runs", asked),
     none: () => listed ? "No runs yet. Start one, and it appears here." : "This bus does not list runs: give a whole trace id and press Enter.",
     open: (id) => { location.hash = `#/runs/${id}`; },
-    row: (run) => [h("td", {}, stateMark(run.state)), cell(run.trace_id, { class: "mono" }), cell(ago(run.created_ms), { class: "num", title: clock(run.created_ms) }), cell(run.in_flight ? number.format(run.in_flight) : "–", { class: "num wide" }), cell(run.failure && run.state !== "cancelled" ? failureOf(run.failure) : "", { class: "fail" })],
+    row: (run) => [h("td", { class: "main" }, stateMark(run.state)), cell(run.trace_id, { class: "mono line" }), cell(ago(run.created_ms), { class: "num side", title: clock(run.created_ms) }), cell(run.in_flight ? number.format(run.in_flight) : "–", { class: "num" }), cell(run.failure && run.state !== "cancelled" ? failureOf(run.failure) : "", { class: "fail more" })],
   });
 }
 
@@ -313,21 +317,21 @@ function lettersView(main) {
     none: () => "No dead letters. What is given up on appears here, and can be started again.",
     open: (name) => confirmRedrive(name),
     row: (one) => [
-      h("td", { title: one.name }, one.at_ms ? ago(one.at_ms) : "", one.trace_id ? h("a", { class: "sub mono", href: `#/runs/${one.trace_id}`, title: one.trace_id }, one.trace_id.slice(0, 16) + "…") : ""), h("td", {}, h("b", {}, one.group), h("span", { class: "sub" }, one.node || "unreadable")),
-      h("td", { class: "fail" }, one.kind.replaceAll("_", " "), h("span", { class: "sub" }, [one.error, one.source.replaceAll("_", " ")].filter(Boolean).join(" · ")), one.detail ? h("span", { class: "sub" }, one.detail) : ""), cell(number.format(one.attempts), { class: "num wide" }), cell(number.format(one.deliveries), { class: "num wide" }),
-      h("td", { class: "num" }, h("button", { type: "button", "aria-label": `Redrive ${one.name}`, onclick: () => confirmRedrive(one.name) }, "Redrive")),
+      h("td", { class: "line", title: one.name }, one.at_ms ? ago(one.at_ms) : "", one.trace_id ? h("a", { class: "sub mono", href: `#/runs/${one.trace_id}`, title: one.trace_id }, one.trace_id.slice(0, 16) + "…") : ""), h("td", { class: "main" }, h("b", {}, one.group), h("span", { class: "sub" }, one.node || "unreadable")),
+      h("td", { class: "fail more" }, one.kind.replaceAll("_", " "), h("span", { class: "sub" }, [one.error, one.source.replaceAll("_", " ")].filter(Boolean).join(" · ")), one.detail ? h("span", { class: "sub" }, one.detail) : ""), cell(number.format(one.attempts), { class: "num" }), cell(number.format(one.deliveries), { class: "num" }),
+      h("td", { class: "num side" }, h("button", { type: "button", "aria-label": `Redrive ${one.name}`, onclick: () => confirmRedrive(one.name) }, "Redrive")),
     ],
   });
 }
 
 function admissionView(main) {
   const tiles = h("dl", { class: "tiles" }), body = h("tbody"), limits = { max_runs: "open runs of the pipe", max_waiters: "requests under way in an endpoint", client_rate: "requests a second of a client" };
-  const table = h("table", { class: "rows" }, heads("Endpoint", "Under way", "#Of at most", "#Dealt with", "#Refused"), body);
+  const table = h("table", { class: "rows" }, heads("Endpoint", "#Under way", "#Of at most", "#Dealt with", "#Refused"), body);
   main.replaceChildren(tiles, card("Endpoints", "counts of this gateway's process since it started", h("div", { class: "scroll" }, table)), h("ul", { class: "notes" }, Object.entries(limits).map(([name, what]) => h("li", {}, h("span", { class: "mono" }, name), ` bounds ${what}.`))));
   return {
     show({ runs, endpoints, refused }) {
-      tiles.replaceChildren(tile("Open runs", number.format(runs.open), runs.limit ? `of ${number.format(runs.limit)}` : "unbounded", runs.limit > 0 && runs.open >= runs.limit), tile("Runs ended", number.format(runs.ended)), ...Object.entries(refused).map(([limit, n]) => tile(`Refused by ${limit}`, number.format(n), "", n > 0)));
-      sync(body, Object.entries(endpoints), ([name]) => name, ([name, [taken, limit, freed, no]]) => [cell(name, { class: "mono" }), h("td", { "data-live": "1" }, number.format(taken), meter(taken, limit)), cell(number.format(limit), { class: "num wide" }), cell(number.format(freed), { class: "num" }), cell(number.format(no), { class: `num${no ? " fail" : ""}` })]);
+      tiles.replaceChildren(tile("Admitted and open", number.format(runs.open), runs.limit ? `of ${number.format(runs.limit)} runs` : "runs", runs.limit > 0 && runs.open >= runs.limit), tile("Admitted and ended", number.format(runs.ended)), ...Object.entries(refused).map(([limit, n]) => tile(`Refused by ${limit}`, number.format(n), "", n > 0)));
+      sync(body, Object.entries(endpoints), ([name]) => name, ([name, [taken, limit, freed, no]]) => [cell(name, { class: "mono main" }), h("td", { class: "line num", "data-live": "1" }, number.format(taken), meter(taken, limit)), cell(number.format(limit), { class: "num" }), cell(number.format(freed), { class: "num" }), cell(number.format(no), { class: `num side${no ? " fail" : ""}` })]);
     },
   };
 }
@@ -387,11 +391,11 @@ function tell(panel, story) {
 function bars(story) {
   const open = new Map(), found = [];
   for (const event of story.events) {
-    const key = `${event.invocation_id} ${event.attempt}`;
+    const key = `${event.node} ${event.invocation_id} ${event.attempt}`;
     if (event.kind === "node_started") { const bar = { name: event.node, attempt: event.attempt, id: event.invocation_id, from: event.at_ms, to: null, how: "wait" }; open.set(key, bar); found.push(bar); }
-    else if (event.kind === "replaced") { for (const bar of found) if (bar.id === event.invocation_id) bar.how = "void", bar.to ??= event.at_ms; }
+    else if (event.kind === "replaced") { for (const bar of found) if (bar.id === event.invocation_id && bar.to == null) Object.assign(bar, { to: event.at_ms, how: "void", note: "made again" }); }
     else if (event.kind === "suspended" && open.has(key)) Object.assign(open.get(key), { to: event.at_ms, how: "wait", note: "suspended" });
-    else if (open.has(key) && /^node_(ended|failed)$/.test(event.kind)) Object.assign(open.get(key), { to: event.at_ms, how: event.kind === "node_failed" ? "failed" : "", note: event.what });
+    else if (open.has(key) && /^node_(ended|failed)$/.test(event.kind)) Object.assign(open.get(key), { to: event.at_ms, took: event.took_ms, how: event.kind === "node_failed" ? "failed" : "", note: event.what });
   }
   for (const entry of story.entries) found.push({ name: entry.stream.split(".").at(-1), attempt: 1, from: entry.since_ms, to: story.now_ms, how: "wait", note: "waiting" });
   return found;
@@ -406,7 +410,7 @@ function timeline(story) {
     fill.style.left = `${100 * (bar.from - start) / whole}%`;
     fill.style.width = `${Math.max(0, 100 * (to - bar.from) / whole)}%`;
     const name = bar.attempt > 1 ? `${bar.name} (${bar.attempt})` : bar.name;
-    return h("li", { title: [name, bar.note].filter(Boolean).join(": ") }, h("span", { class: "what" }, name), h("span", { class: "track" }, fill), h("span", { class: bar.how === "failed" ? "num fail" : "num soft" }, bar.to == null ? "under way" : span(to - bar.from)));
+    return h("li", { title: [name, bar.note].filter(Boolean).join(": ") }, h("span", { class: "what" }, name), h("span", { class: "track" }, fill), h("span", { class: bar.how === "failed" ? "num fail" : "num soft" }, bar.to == null ? "under way" : span(bar.took ?? to - bar.from)));
   });
   return h("section", {}, h("h3", {}, "Timeline"), h("ol", { class: "timeline" }, rows), h("div", { class: "axis", "aria-hidden": "true" }, h("span", {}, "0"), h("span", {}, span(whole))));
 }

@@ -1,6 +1,7 @@
 // Draws a pipe: a lane for each group, nodes in layers from the entry to the end of the run. Knows no server.
 
-const NODE = { w: 172, h: 50 }, PILL = { w: 96, h: 30 }, DUMMY = 14, GAP_X = 62, GAP_Y = 14, PAD = 16, HEAD = 150;
+const NODE = { w: 142, h: 48 }, PILL = { w: 84, h: 28 }, DUMMY = 14, GAP_X = 36, GAP_Y = 14, PAD = 15, HEAD = 128;
+const LEAST = 0.86; // of its size; where there is less room it scrolls
 const SVG = "http://www.w3.org/2000/svg";
 const KINDS = { join: "join", gather: "gather", fan_out: "fan-out", switch: "switch" };
 
@@ -87,6 +88,8 @@ function laid(drawing) {
     top += band.height;
     return band;
   });
+  const wide = Array.from({ length: layers }, (_, layer) => [...items.values()].some((item) => item.layer === layer && item.kind === "node") ? NODE.w : PILL.w);
+  const middles = wide.map((width, layer) => HEAD + wide.slice(0, layer).reduce((sum, one) => sum + one + GAP_X, 0) + width / 2);
   for (let layer = 0; layer < layers; layer++) {
     bands.forEach((band, lane) => {
       const cell = cells[lane][layer];
@@ -94,11 +97,10 @@ function laid(drawing) {
       cell.map((item) => [weight(item), item]).sort((a, b) => a[0] - b[0]).forEach(([, item], at) => { cell[at] = item; });
       const full = cell.reduce((sum, item) => sum + height(item) + GAP_Y, -GAP_Y);
       let y = band.top + (band.height - full) / 2;
-      for (const item of cell) { item.x = HEAD + layer * (NODE.w + GAP_X) + NODE.w / 2; item.y = y + height(item) / 2; y += height(item) + GAP_Y; }
+      for (const item of cell) { item.x = middles[layer]; item.y = y + height(item) / 2; y += height(item) + GAP_Y; }
     });
   }
-  const edge = items.has("end:") ? PILL.w / 2 : NODE.w / 2;
-  return { ...plan, routes, bands, lanes, width: HEAD + (layers - 1) * (NODE.w + GAP_X) + NODE.w / 2 + Math.max(edge, NODE.w / 2) + 24, height: top };
+  return { ...plan, routes, bands, lanes, width: middles.at(-1) + wide.at(-1) / 2 + 22, height: top };
 }
 
 function half(item) { return item.kind === "node" ? NODE.w / 2 : item.kind === "pill" ? PILL.w / 2 : NODE.w / 2; }
@@ -122,13 +124,13 @@ function backPath(from, to) {
 // Draws a pipe into a place once; what it gives takes the newest numbers. `choose` is told of the node that is looked at.
 export function graph(place, drawing, choose) {
   const plan = laid(drawing), { items, bands, width, height } = plan;
-  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `Graph of pipe ${drawing.pipe}: ${drawing.nodes.length} nodes in ${bands.length} groups. Arrow keys go from node to node.` });
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `Graph of pipe ${drawing.pipe}: ${drawing.nodes.length} nodes in ${bands.length} groups. Arrow keys go from node to node.` });
   const head = svg("marker", { id: "head", viewBox: "0 0 8 8", refX: 3, refY: 4, markerWidth: 6.500, markerHeight: 6.500, orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" }, svg("path", { d: "M0 0.500L7.500 4L0 7.500z", class: "arrowhead" }));
   root.append(svg("defs", {}, head));
   const facts = new Map();
   bands.forEach((band, at) => {
     root.append(svg("rect", { class: `lane-band${at % 2 ? " odd" : ""}`, x: 0, y: band.top, width, height: band.height }));
-    const name = svg("text", { class: "lane-name", x: 18, y: band.top + 24 }, short(band.group, 17)), one = svg("text", { class: "lane-fact", x: 18, y: band.top + 42 }), two = svg("text", { class: "lane-fact", x: 18, y: band.top + 58 });
+    const name = svg("text", { class: "lane-name", x: 18, y: band.top + 24 }, short(band.group, 15)), one = svg("text", { class: "lane-fact", x: 18, y: band.top + 42 }), two = svg("text", { class: "lane-fact", x: 18, y: band.top + 58 });
     name.append(svg("title", {}, band.group));
     const three = svg("text", { class: "lane-fact bad", x: 18, y: band.top + 74 });
     facts.set(band.group, [one, two, three]);
@@ -150,7 +152,7 @@ export function graph(place, drawing, choose) {
   };
   for (const item of items.values()) {
     if (item.kind === "pill") {
-      root.append(svg("g", { class: "end" }, svg("rect", { x: item.x - PILL.w / 2, y: item.y - PILL.h / 2, width: PILL.w, height: PILL.h, rx: 15 }), svg("text", { x: item.x, y: item.y + 4 }, short(item.text, 14), svg("title", {}, item.text))));
+      root.append(svg("g", { class: "end" }, svg("rect", { x: item.x - PILL.w / 2, y: item.y - PILL.h / 2, width: PILL.w, height: PILL.h, rx: 15 }), svg("text", { x: item.x, y: item.y + 4 }, short(item.text, 12), svg("title", {}, item.text))));
     } else boxes.set(item.id, box(item, light));
   }
   const order = [...boxes.values()];
@@ -165,6 +167,8 @@ export function graph(place, drawing, choose) {
     });
     root.append(group);
   });
+  root.style.minWidth = `${Math.round(width * LEAST)}px`;
+  root.style.maxWidth = `${width}px`;
   place.replaceChildren(root);
   return (pulse, say) => {
     for (const [name, group] of Object.entries(pulse.groups)) {
@@ -183,11 +187,11 @@ export function graph(place, drawing, choose) {
 
 function box(item, light) {
   const x = item.x - NODE.w / 2, y = item.y - NODE.h / 2, { node } = item;
-  const backlog = svg("text", { class: "fact backlog", x: x + 12, y: y + 39 }), pace = svg("text", { class: "fact", x: x + NODE.w - 12, y: y + 39, "text-anchor": "end" });
+  const backlog = svg("text", { class: "fact backlog", x: x + 12, y: y + 37 }), pace = svg("text", { class: "fact", x: x + NODE.w - 12, y: y + 37, "text-anchor": "end" });
   const kind = KINDS[node.kind] ?? (node.key ? "keyed" : "");
   const group = svg("g", { class: "node", role: "img", "data-node": node.name },
     svg("title", {}, node.name), svg("rect", { class: "body", x, y, width: NODE.w, height: NODE.h, rx: 9 }),
-    svg("text", { class: "name", x: x + 12, y: y + 21 }, short(node.name, kind ? 15 : 21)), svg("text", { class: "kind", x: x + NODE.w - 12, y: y + 20 }, kind), backlog, pace);
+    svg("text", { class: "name", x: x + 12, y: y + 20 }, short(node.name, kind ? 12 : 18)), svg("text", { class: "kind", x: x + NODE.w - 12, y: y + 20 }, kind), backlog, pace);
   group.addEventListener("focus", () => light(node.name));
   group.addEventListener("click", () => { group.focus(); light(node.name); });
   return { group, backlog, pace, item };

@@ -80,6 +80,7 @@ class Happened(Struct, frozen=True):
         kind: As whoever follows the run gets it.
         at_ms: Unix time in milliseconds.
         what: Of a failure, its kind; of a suspension, what is waited for; never a value.
+        took_ms: Of a call that ended, its duration.
     """
 
     seq: int
@@ -89,6 +90,7 @@ class Happened(Struct, frozen=True):
     invocation_id: str = ""
     attempt: int = 0
     what: str = ""
+    took_ms: float | None = None
 
 
 class Story(Struct, frozen=True):
@@ -283,7 +285,8 @@ def happened(event: RunEvent) -> Happened:
         return Happened(event.seq, "(unreadable)", event.at_ms)
     what = told.failure.kind.value if told.failure is not None else str(told.until)
     at_ms = int(told.time * _MS)
-    return Happened(event.seq, told.kind, at_ms, told.node, told.invocation_id, told.attempt, what)
+    took_ms = told.duration_s * _MS if told.duration_s is not None else None
+    return Happened(event.seq, told.kind, at_ms, told.node, told.invocation_id, told.attempt, what, took_ms)
 
 
 def _result_type(blob: bytes) -> str:
