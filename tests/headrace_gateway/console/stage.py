@@ -1,7 +1,7 @@
 """A deployment to look at: Redis, a gateway as a process, and workers in a thread, with runs in every state."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -39,7 +39,7 @@ async def fill(stage: Stage, runs: int) -> None:
     async with AsyncExitStack() as parts:
         parts.push_async_callback(bus.aclose)
 
-        async def client_of(pipe: Pipe, groups: Sequence[str]) -> Client:
+        async def client_of(pipe: Pipe, groups: Iterable[str]) -> Client:
             plan = pipe.compile()
             await parts.enter_async_context(consuming(plan, bus, framing, tuple(groups)))
             return await parts.enter_async_context(connected(plan, bus, framing))
