@@ -5,7 +5,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check format test docker-test ray-test soak bench lock locks audit clean
+.PHONY: help setup demo check format test docker-test ray-test docs soak bench lock locks audit clean
 .NOTPARALLEL:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make soak         load on Redis for SECONDS=60 while processes are killed, and the proof that nothing was lost"
 	@echo "make bench        benchmarks beside other libraries; BENCH_ARGS=\"--quick --case 3\" narrows a run, --help tells more"
 	@echo "make check        format, lint, import contracts, types"
+	@echo "make docs         the site of docs/, in build/site; open build/site/index.html"
 	@echo "make format       put the code into its format"
 	@echo "make lock         renew requirements.lock: the newest versions that pyproject.toml allows"
 	@echo "make locks        the images' hashed locks anew, from requirements.lock, which stays as it is"
@@ -50,6 +51,18 @@ docker-test: $(READY)
 ray-test: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[cli,ray]'
 	$(BIN)/pytest tests/headrace/executors/test_ray.py $(PYTEST_ARGS)
+
+# An environment of its own, as with the audit. The build asks no network.
+DOCS := build/docs
+
+docs: $(DOCS)/.ready
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
+
+$(DOCS)/.ready: $(READY) pyproject.toml
+	$(BIN)/python -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(DOCS)/bin/python -m pip install --quiet --group docs
+	touch $@
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),60) $(SOAK_ARGS)

@@ -33,6 +33,7 @@ from headrace.observe.metrics import catalog
 from headrace.settings.bus import BusSettings
 from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings, WorkerSettings
 from headrace.settings.sources import Settings, flag, variable
+from headrace.wire.envelope import Envelope
 from headrace_cli.k8s.command import k8s
 from headrace_cli.main import app
 from headrace_gateway import problem
@@ -41,18 +42,7 @@ from headrace_supervisor.settings import SupervisorSettings
 PAGES = Path(__file__).parent
 _PART = re.compile(r"(?P<start><!-- generated: (?P<name>[a-z ]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"^(\w+): (.*)$")
-_OWN_COMMANDS = (
-    "run",
-    "dev",
-    "up",
-    "plan",
-    "key",
-    "doctor",
-    "runs",
-    "trace",
-    "cancel",
-    "signal",
-)  # the others are services, whose flags are their settings
+_ON_OTHER_PAGES = ("worker", "gateway", "reply", "k8s")  # services, whose flags are their settings; manifests
 
 
 def main(arguments: list[str]) -> int:
@@ -115,9 +105,19 @@ def _default(value: object, *, is_required: bool) -> str:
 
 
 def _commands() -> str:
-    group = typer.main.get_command(app)
-    found: Mapping[str, Any] = getattr(group, "commands")  # noqa: B009 - typed too narrowly by the library
-    return "\n\n".join(_command(name, found[name]) for name in _OWN_COMMANDS)
+    group: Any = typer.main.get_command(app)
+    return "\n\n".join(
+        f"## {name}\n\n{text}" for name, command in group.commands.items() if (text := _with_its_own(name, command))
+    )
+
+
+def _with_its_own(name: str, command: Any) -> str:  # noqa: ANN401 - as below
+    if name in _ON_OTHER_PAGES:
+        return ""
+    own = getattr(command, "commands", None)
+    if own is None:
+        return _command(name, command)
+    return "\n\n".join(_command(f"{name} {each}", below) for each, below in own.items())
 
 
 def _manifests() -> str:
@@ -230,6 +230,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "statuses": lambda: _docstring_table(problem),
     "connections": _connections,
     "metrics": _metrics,
+    "envelope": lambda: _attributes(Envelope),
 }
 
 if __name__ == "__main__":

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from docs.generate import PARTS, rendered, used_parts
-from tests.readme.blocks import ROOT, Block, blocks_of, is_a_test
+from tests.readme.blocks import ROOT, Block, blocks_of, commands_of, is_a_test
 from tests.readme.session import Session
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in (*PAGES, ROOT / "README.md")}
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py::[\w:]+|libs/[\w/]+\.py::[\w:]+)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
+IN_STEPS = ("tutorial.md",)  # a section finds the files that the reader has saved in those before it
+DEPLOYED = "tests/readme/test_deploy.py::test_the_deploy_path_of_the_readme_works"
 INVARIANTS = [f"I{number}" for number in range(1, 9)]
 
 
@@ -23,6 +26,12 @@ def sections() -> dict[str, list[Block]]:
     return {name: blocks for name, blocks in found.items() if any(not block.run_by for block in blocks)}
 
 
+def saved_before(first: Block) -> list[Block]:
+    if Path(first.page).name not in IN_STEPS:
+        return []
+    return [block for block in blocks_of(ROOT / first.page) if block.title and block.line < first.line]
+
+
 SECTIONS = sections()
 
 
@@ -30,9 +39,30 @@ SECTIONS = sections()
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_section_does_what_it_shows(name: str, tmp_path: Path, redis_url: str) -> None:
     reader = Session(tmp_path, redis_url=redis_url)
+    for block in saved_before(SECTIONS[name][0]):
+        reader.run(block)
     for block in SECTIONS[name]:
         if not block.run_by:
             reader.run(block)
+
+
+def test_the_tutorial_deploys_by_commands_that_the_readme_has_too() -> None:
+    of_readme, of_tutorial = (
+        [
+            command.text
+            for block in blocks_of(ROOT / page)
+            if block.run_by == DEPLOYED
+            for command in commands_of(block)
+        ]
+        for page in ("README.md", "docs/tutorial.md")
+    )
+    assert of_tutorial
+    assert [command for command in of_tutorial if command not in of_readme] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_is_in_the_navigation_of_the_site(page: Path) -> None:
+    assert re.search(rf"^ +- (\S.*: )?{re.escape(page.name)}$", NAVIGATION, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
