@@ -48,12 +48,7 @@ def test_a_section_does_what_it_shows(name: str, tmp_path: Path, redis_url: str)
 
 def test_the_tutorial_deploys_by_commands_that_the_readme_has_too() -> None:
     of_readme, of_tutorial = (
-        [
-            command.text
-            for block in blocks_of(ROOT / page)
-            if block.run_by == DEPLOYED
-            for command in commands_of(block)
-        ]
+        [command.text for block in blocks_of(ROOT / page) if block.run_by == DEPLOYED for command in commands_of(block)]
         for page in ("README.md", "docs/tutorial.md")
     )
     assert of_tutorial
