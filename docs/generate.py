@@ -29,6 +29,7 @@ from headrace.graph.options import Retry
 from headrace.kernel import events
 from headrace.kernel.context import Context
 from headrace.ledger.tables import RUN_MOVES, TAKES_OUTPUTS
+from headrace.observe import spans
 from headrace.observe.metrics import catalog
 from headrace.settings.bus import BusSettings
 from headrace.settings.services import GatewaySettings, ReplySettings, ServiceSettings, WorkerSettings
@@ -231,6 +232,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "connections": _connections,
     "metrics": _metrics,
     "envelope": lambda: _attributes(Envelope),
+    "spans": lambda: _docstring_table(spans),
 }
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from headrace.errors import HeadraceError
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import BusClock
 from headrace.observe.metrics.exposition import Source
+from headrace.observe.traces import Traces
 from headrace.reply.waiters import Waiters
 from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
@@ -54,6 +55,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     access: Access | None = None,
     partitions: int = 1,
     events_sample: float = 0.0,
+    traces: Traces | None = None,
     parts: Sequence[Background] = (),
     sources: Sequence[Source] = (),
     console: Sight | None = None,
@@ -66,6 +68,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
         access: Who may ask; None for anybody.
         partitions: As the bus's.
         events_sample: The share of runs, 0 to 1, that keep their events without being asked to.
+        traces: Sees requests to pipes, and the runs that they start.
         parts: Run beside the waiters, such as a reply coordinator.
         sources: What these count, for `/metrics`.
         console: What the operators' console sees; None for no console.
@@ -84,6 +87,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
             partitions=partitions,
             clock=clock,
             events_sample=events_sample,
+            traces=traces,
         )
         for plan in plans
     }
@@ -115,7 +119,9 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     app.state.waiters = waiters
     app.state.followers = followers
     _answer_errors(app)
-    app.add_middleware(ShortWay, endpoints=endpoints, handlers=app.exception_handlers, took=durations.observe)
+    app.add_middleware(
+        ShortWay, endpoints=endpoints, handlers=app.exception_handlers, took=durations.observe, traces=traces
+    )
     _describe(app, plans, access.schemes if access else ())
     return app
 

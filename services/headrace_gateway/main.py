@@ -10,6 +10,7 @@ import structlog
 
 from headrace.errors import SettingsError
 from headrace.graph.plan import ExecutionPlan
+from headrace.observe.traces import open_traces
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
 from headrace.runtime.compose import beside, instance_name
@@ -45,8 +46,9 @@ async def serve(settings: GatewaySettings) -> None:
     """
     plans = load_plans(settings)
     frames, bus, access = framing(settings), open_bus(settings), access_of(settings)
+    traces = open_traces(settings.otlp_endpoint, "gateway")
     sights = AsyncExitStack()
-    coordinators = [ReplyCoordinator(bus, instance_name("reply"))] if settings.with_reply else []
+    coordinators = [ReplyCoordinator(bus, instance_name("reply"), traces=traces)] if settings.with_reply else []
     app = create_app(
         plans,
         bus,
@@ -55,6 +57,7 @@ async def serve(settings: GatewaySettings) -> None:
         access=access,
         partitions=settings.partitions,
         events_sample=settings.events_sample,
+        traces=traces,
         parts=coordinators,
         sources=[partial(coordinator_samples, each) for each in coordinators],
         console=console_sight(settings, bus, sights) if is_console_on(settings, access) else None,
@@ -89,6 +92,8 @@ async def serve(settings: GatewaySettings) -> None:
     finally:
         await sights.aclose()
         await bus.aclose()
+        if traces is not None:
+            await traces.aclose()
 
 
 def beat_of(waiters: Waiters) -> Beat:

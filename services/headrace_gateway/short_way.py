@@ -8,7 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import Request, Response
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from headrace.observe.traces import Traces
+from headrace_gateway.asked import traceparent_of
+
+_TRACEPARENT = "traceparent"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Handlers = Mapping[Any, Callable[[Request, Any], Any]]
@@ -21,6 +27,7 @@ class ShortWay:
         endpoints: By path.
         handlers: The application's, which turn errors into answers.
         took: Told of each request's path, the status of its answer, and the seconds until it was made.
+        traces: Sees each request.
     """
 
     def __init__(
@@ -29,11 +36,13 @@ class ShortWay:
         endpoints: Mapping[str, Endpoint],
         handlers: Handlers,
         took: Callable[[str, int, float], object],
+        traces: Traces | None = None,
     ) -> None:
         self._app = app
         self._endpoints = endpoints
         self._handlers = handlers
         self._took = took
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -41,16 +50,28 @@ class ShortWay:
         if endpoint is None:
             await self._app(scope, receive, send)
             return
-        request, started_s = Request(scope, receive, send), time.perf_counter()
+        started_s = time.perf_counter()
+        response = await self._answer(endpoint, scope, receive, send)
+        self._took(scope["path"], response.status_code, time.perf_counter() - started_s)
+        await response(scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> Response:
+        if self._traces is None:
+            return await self._answered(endpoint, Request(scope, receive, send))
+        asked = traceparent_of(Headers(scope=scope).get(_TRACEPARENT))
+        with self._traces.request(f"POST {scope['path']}", asked) as traceparent:
+            others = [(name, value) for name, value in scope["headers"] if name != _TRACEPARENT.encode()]
+            headers = [*others, (_TRACEPARENT.encode(), traceparent.encode())]
+            return await self._answered(endpoint, Request({**scope, "headers": headers}, receive, send))
+
+    async def _answered(self, endpoint: Endpoint, request: Request) -> Response:
         try:
-            response = await endpoint(request)
+            return await endpoint(request)
         except Exception as error:
             answer = await self._response_of(error, request)
             if answer is None:
                 raise
-            response = answer
-        self._took(scope["path"], response.status_code, time.perf_counter() - started_s)
-        await response(scope, receive, send)
+            return answer
 
     async def _response_of(self, error: Exception, request: Request) -> Response | None:
         """Give what an error is answered with; None where only the top of the application knows."""

@@ -6,6 +6,7 @@ from functools import partial
 import structlog
 
 from headrace.observe.metrics.exposition import serving_metrics
+from headrace.observe.traces import open_traces
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, coordinating
 from headrace.runtime.heartbeat import heartbeats
@@ -33,6 +34,7 @@ async def serve(settings: ReplySettings) -> None:
         SettingsError: A setting is wrong.
     """
     bus = open_bus(settings)
+    traces = open_traces(settings.otlp_endpoint, "reply")
     if settings.check:
         return
     try:
@@ -42,7 +44,7 @@ async def serve(settings: ReplySettings) -> None:
             with stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping:
                 if not await until_reachable(bus, stopping):
                     return
-                async with coordinating(bus) as coordinator:
+                async with coordinating(bus, traces=traces) as coordinator:
                     life, counts = Life(coordinator), partial(coordinator_samples, coordinator)
                     async with (
                         beside(bus, *heartbeats(settings.heartbeat_file, life)),
@@ -54,6 +56,8 @@ async def serve(settings: ReplySettings) -> None:
                 _log.info("reply_stopped", **coordinator.counts)
     finally:
         await bus.aclose()
+        if traces is not None:
+            await traces.aclose()
 
 
 def beat_of(coordinator: ReplyCoordinator, life: Life) -> Beat | None:

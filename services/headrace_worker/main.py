@@ -13,6 +13,7 @@ from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import SystemClock
 from headrace.observe.metrics.calls import CallMetrics
 from headrace.observe.metrics.exposition import serving_metrics
+from headrace.observe.traces import Traces, open_traces
 from headrace.runtime.compose import beside, consuming
 from headrace.runtime.consumer import Consumer, ConsumerOptions
 from headrace.runtime.heartbeat import heartbeats
@@ -45,6 +46,7 @@ async def serve(settings: WorkerSettings) -> None:
     plan = load_plan(settings.app, settings.placement)
     _require_group(plan, settings.group)
     frames, bus = framing(settings), open_bus(settings)
+    traces = open_traces(settings.otlp_endpoint, "worker")
     if settings.check:
         return
     about = {"pipe": plan.pipe, "plan": plan.version, "group": settings.group}
@@ -55,7 +57,7 @@ async def serve(settings: WorkerSettings) -> None:
             with stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping:
                 if not await until_reachable(bus, stopping):
                     return
-                async with _consuming(plan, bus, settings, frames) as (consumer, metrics):
+                async with _consuming(plan, bus, settings, frames, traces) as (consumer, metrics):
                     life = Life(consumer)
                     async with beside(bus, *heartbeats(settings.heartbeat_file, life)):
                         is_signed = settings.signing_keys is not None
@@ -65,6 +67,8 @@ async def serve(settings: WorkerSettings) -> None:
             _log.info("worker_stopped", **about, in_flight=consumer.in_flight, **consumer.counts)
     finally:
         await bus.aclose()
+        if traces is not None:
+            await traces.aclose()
 
 
 def options_of(settings: WorkerSettings) -> ConsumerOptions:
@@ -80,18 +84,18 @@ def options_of(settings: WorkerSettings) -> ConsumerOptions:
 
 @asynccontextmanager
 async def _consuming(
-    plan: ExecutionPlan, bus: Bus, settings: WorkerSettings, frames: Framing
+    plan: ExecutionPlan, bus: Bus, settings: WorkerSettings, frames: Framing, traces: Traces | None
 ) -> AsyncGenerator[tuple[Consumer, str]]:
     """Consume the group, and serve metrics where they are asked for, whose URL is given too."""
     group, options = settings.group, options_of(settings)
     if settings.metrics_port is None:
-        async with consuming(plan, bus, frames, (group,), options=options) as (consumer,):
+        async with consuming(plan, bus, frames, (group,), options=options, traces=traces) as (consumer,):
             yield consumer, ""
         return
     calls, levels = CallMetrics(plan.pipe, SystemClock()), Levels(bus, plan, (group,))
-    async with consuming(plan, bus, frames, (group,), options=options, observers=(calls,), witnesses=(calls,)) as (
-        consumer,
-    ):
+    async with consuming(
+        plan, bus, frames, (group,), options=options, observers=(calls,), witnesses=(calls,), traces=traces
+    ) as (consumer,):
         counts = partial(consumer_samples, plan.pipe, group, consumer)
         host, port = settings.metrics_host, settings.metrics_port
         async with beside(bus, levels), serving_metrics(host, port, counts, calls.samples, levels.samples) as url:

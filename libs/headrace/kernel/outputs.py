@@ -127,7 +127,7 @@ class Dispatcher:
             self._send(dispatch, headers, position, output, routes)
         else:
             name, body = self._encoded(output)
-            dispatch.terminals.append(self._completed(name, body))
+            dispatch.terminals.append(self._completed(name, body, headers))
 
     def _route_to(self, name: str, message: object) -> Route:
         target = self._plan.nodes.get(name)
@@ -185,8 +185,8 @@ class Dispatcher:
     def _addressed(self, headers: Envelope, route: Route, type_name: str, body: bytes, key: str) -> Envelope:
         return addressed(headers, route, type_name, body, key=key)
 
-    def _completed(self, type_name: str, body: bytes) -> Terminal:
-        return completed(type_name, body)
+    def _completed(self, type_name: str, body: bytes, headers: Envelope) -> Terminal:
+        return completed(type_name, body, headers.traceparent)
 
     def _encoded(self, message: object) -> tuple[str, bytes]:
         for message_type in type(message).__mro__:

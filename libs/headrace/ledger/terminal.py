@@ -18,11 +18,16 @@ from headrace.errors import (
 from headrace.ledger.values import RunState, Terminal
 
 
-class Result(Struct, frozen=True, array_like=True):
-    """A run's result: the terminal output's type name and body; both empty where the run drained without one."""
+class Result(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A run's result: the terminal output's type name and body; both empty where the run drained without one.
+
+    Attributes:
+        traceparent: W3C trace context of the hop that gave it, empty where there is none.
+    """
 
     type: str = ""
     body: bytes = b""
+    traceparent: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -30,9 +35,9 @@ _decode_result = msgspec.msgpack.Decoder(Result).decode
 _decode_failure = msgspec.msgpack.Decoder(Failure).decode
 
 
-def completed(type_name: str, body: bytes) -> Terminal:
+def completed(type_name: str, body: bytes, traceparent: str = "") -> Terminal:
     """Make the terminal of a run that completed with an output."""
-    return Terminal(RunState.COMPLETED, _encode(Result(type_name, body)))
+    return Terminal(RunState.COMPLETED, _encode(Result(type_name, body, traceparent)))
 
 
 def ended(state: RunState, failure: Failure) -> Terminal:

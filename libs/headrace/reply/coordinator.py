@@ -12,6 +12,7 @@ import structlog
 from headrace.bus.protocol import Replies
 from headrace.errors import BusError, BusUnavailableError
 from headrace.ledger.values import TerminalEvent
+from headrace.observe.traces import Traces
 
 _log = structlog.get_logger("headrace.reply")
 _READ_WAIT_S = 0.5
@@ -24,6 +25,7 @@ class ReplyCoordinator:
 
     Args:
         name: This coordinator's name, unique among live ones.
+        traces: Told of what is delivered.
 
     Attributes:
         counts: `delivered`, `without_waiter`, `dealt_elsewhere`.
@@ -33,9 +35,10 @@ class ReplyCoordinator:
 
     is_full = False  # it holds nothing back
 
-    def __init__(self, bus: Replies, name: str) -> None:
+    def __init__(self, bus: Replies, name: str, *, traces: Traces | None = None) -> None:
         self._bus = bus
         self._name = name
+        self._traces = traces
         self.counts: Counter[str] = Counter()
         self.read_s = 0.0
         self.turn_s = 0.0
@@ -73,8 +76,13 @@ class ReplyCoordinator:
     async def _match(self, events: list[TerminalEvent]) -> None:
         if not events:
             return
+        started_s = asyncio.get_running_loop().time()
         inboxes = await self._bus.waiters([event.trace_id for event in events])
         dealt = await self._bus.deliver(list(zip(events, inboxes, strict=True)))
+        if self._traces is not None:
+            took_s = asyncio.get_running_loop().time() - started_s
+            for event, waiting in zip(events, inboxes, strict=True):
+                self._traces.replied(event, waiting, took_s)
         without = sum(not waiting for waiting in inboxes)
         self.counts["without_waiter"] += without
         self.counts["delivered"] += len(events) - without

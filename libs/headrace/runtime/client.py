@@ -24,6 +24,7 @@ from headrace.kernel.clock import Clock
 from headrace.kernel.sent_signals import seal_signal
 from headrace.ledger.terminal import cancelled, ended
 from headrace.ledger.values import Letter, RunState, RunView, Submission, Terminal
+from headrace.observe.traces import Traces
 from headrace.reply.waiters import Waiters
 from headrace.runtime.followers import Followers
 from headrace.runtime.following import Event, Following
@@ -47,6 +48,7 @@ class Client:
         framing: Seals entry messages.
         partitions: As the bus's.
         events_sample: The share of runs, 0 to 1, that keep their events without being asked to.
+        traces: Told of each run that is started.
 
     Raises:
         SettingsError: There are several partitions, and a key's runs would be spread over them.
@@ -63,13 +65,14 @@ class Client:
         partitions: int = 1,
         clock: Clock | None = None,
         events_sample: float = 0.0,
+        traces: Traces | None = None,
     ) -> None:
         self.plan = plan
         self._bus = bus
         self._waiters = waiters
         self._framing = framing
         self._submissions = Submissions(plan, framing, partitions=partitions, clock=clock, events_sample=events_sample)
-        self._starts = Starts(bus, self._submissions)
+        self._starts = Starts(bus, self._submissions, traces)
         self._redrive = Redrive(plan, framing)
         self._results = Results(plan)
         self.following = Following(bus, followers, self._results)

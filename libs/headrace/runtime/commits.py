@@ -12,6 +12,7 @@ import structlog
 from headrace.bus.protocol import Work
 from headrace.errors import BusError, BusUnavailableError
 from headrace.ledger.values import Answer, Commit
+from headrace.observe.traces import Traces
 
 _log = structlog.get_logger("headrace.consumer")
 _RETRY_S = 0.2  # between tries while the bus is away
@@ -27,13 +28,22 @@ class Commits:
         stream: The group's name on the bus.
         counts: Counts answers, and what the bus `refused`.
         let_go: Told of each delivery that needs no commit any more.
+        traces: Told of each commit.
     """
 
-    def __init__(self, bus: Work, stream: str, counts: Counter[str], let_go: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        bus: Work,
+        stream: str,
+        counts: Counter[str],
+        let_go: Callable[[int, str], None],
+        traces: Traces | None = None,
+    ) -> None:
         self._bus = bus
         self._stream = stream
         self._counts = counts
         self._let_go = let_go
+        self._traces = traces
         self._finished: defaultdict[int, list[Commit]] = defaultdict(list)
         self._committing: set[int] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -74,6 +84,7 @@ class Commits:
     async def _commit(self, batch: list[Commit]) -> None:
         """Commit until the bus has answered; asking again is safe, what was recorded answers FENCED."""
         while not self._ended.is_set():
+            started_s = asyncio.get_running_loop().time()
             try:
                 answers = await self._bus.commit(self._stream, batch)
             except BusUnavailableError as error:
@@ -92,6 +103,9 @@ class Commits:
                 self._counts.update(answer.value for answered in answers for answer in answered)
                 for commit, answered in zip(batch, answers, strict=True):
                     self._let_go(commit.partition, commit.delivery_id)
+                    if self._traces is not None:
+                        took_s = asyncio.get_running_loop().time() - started_s
+                        self._traces.committed(self._stream, commit, answered, took_s)
                     if Answer.FENCED in answered:
                         _log.warning("commit_fenced", stream=self._stream, delivery=commit.delivery_id)
                 return

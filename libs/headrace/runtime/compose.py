@@ -18,6 +18,7 @@ from headrace.kernel.events import Observer
 from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.runner import AsyncRunner
 from headrace.kernel.witness import Witness
+from headrace.observe.traces import Traces
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
 from headrace.runtime.bus_time import BusTime
@@ -42,13 +43,16 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
     options: ConsumerOptions | None = None,
     observers: tuple[Observer, ...] = (),
     witnesses: tuple[Witness, ...] = (),
+    traces: Traces | None = None,
     clock: Clock | None = None,
 ) -> AsyncGenerator[tuple[Consumer, ...]]:
     """Consume groups in this event loop until the context closes; what is under way is finished first.
 
     Args:
+        traces: Sees hops, calls and commits.
         clock: The host's; deadlines go by the bus's.
     """
+    seen = () if traces is None else (traces,)
     options = options or ConsumerOptions()
     bus_clock = BusClock(clock)
     time = BusTime(bus, bus_clock)
@@ -63,11 +67,11 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 injector=injector,
                 framing=framing,
                 store=bus,
-                observers=observers,
+                observers=(*observers, *seen),
                 clock=bus_clock,
                 gate=listener,
                 teller=teller,
-                witnesses=witnesses,
+                witnesses=(*witnesses, *seen),
                 elsewhere=places,
                 shows_detail=options.shows_detail,
             )
@@ -80,6 +84,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                     options,
                     gates=(time, listener),
                     expires=edges_of(plan, group).may_end_any,
+                    traces=traces,
                 )
             )
         watchdog = Watchdog(consumers, blocked_after_s=options.blocked_after_s)
@@ -89,9 +94,9 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
 
 
 @asynccontextmanager
-async def coordinating(bus: Bus) -> AsyncGenerator[ReplyCoordinator]:
+async def coordinating(bus: Bus, *, traces: Traces | None = None) -> AsyncGenerator[ReplyCoordinator]:
     """Match terminal events to waiters in this event loop until the context closes."""
-    coordinator = ReplyCoordinator(bus, instance_name("reply"))
+    coordinator = ReplyCoordinator(bus, instance_name("reply"), traces=traces)
     async with beside(bus, coordinator):
         yield coordinator
 

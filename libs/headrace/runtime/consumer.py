@@ -16,6 +16,7 @@ from headrace.errors import BusError, BusUnavailableError
 from headrace.kernel.gate import Gate
 from headrace.kernel.runner import AsyncRunner
 from headrace.ledger.values import Commit, Delivery
+from headrace.observe.traces import Traces
 from headrace.runtime.chores import Chore, repeat
 from headrace.runtime.commits import Commits
 from headrace.runtime.gates import all_open
@@ -64,6 +65,7 @@ class Consumer:
         name: This worker's name, unique among the group's live workers.
         gates: What must be open before what was read is begun.
         expires: Whether it ends runs whose deadline has passed, of whatever group their work is.
+        traces: Told of each commit.
 
     Attributes:
         stream: As given.
@@ -74,7 +76,7 @@ class Consumer:
         turn_s: Loop time of the last turn of the reader, whose read may have failed, while it has free slots.
     """
 
-    def __init__(  # noqa: PLR0913 - three of them by name
+    def __init__(  # noqa: PLR0913 - four of them by name
         self,
         bus: Work,
         runner: AsyncRunner,
@@ -84,6 +86,7 @@ class Consumer:
         *,
         gates: Sequence[Gate] = (),
         expires: bool = True,
+        traces: Traces | None = None,
     ) -> None:
         self._bus = bus
         self._runner = runner
@@ -101,7 +104,7 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self.counts: Counter[str] = Counter()
-        self._commits = Commits(bus, stream, self.counts, self._let_go)
+        self._commits = Commits(bus, stream, self.counts, self._let_go, traces)
         self.read_s = 0.0
         self.turn_s = 0.0
         self._claim_every_s = min(options.lease_s / 3, _CLAIM_EVERY_S)

@@ -5,6 +5,7 @@ import asyncio
 from headrace.bus.protocol import Ingress
 from headrace.errors import KeyReusedError, TooManyRunsError
 from headrace.ledger.values import RunView, Submission, Submitted
+from headrace.observe.traces import Traces
 from headrace.runtime.submissions import Options, Submissions
 
 
@@ -13,11 +14,13 @@ class Starts:
 
     Args:
         submissions: Made those that are started here.
+        traces: Told of each that was.
     """
 
-    def __init__(self, bus: Ingress, submissions: Submissions) -> None:
+    def __init__(self, bus: Ingress, submissions: Submissions, traces: Traces | None = None) -> None:
         self._bus = bus
         self._submissions = submissions
+        self._traces = traces
 
     async def start(self, submission: Submission, options: Options) -> RunView | None:
         """Start a run, as one step with the check of how many are open.
@@ -35,6 +38,8 @@ class Starts:
         if answer is Submitted.FULL:
             raise TooManyRunsError(submission.pipe, options.most_open)
         if answer is Submitted.NEW:
+            if self._traces is not None:
+                self._traces.published(submission)
             return None
         if options.idempotency is None:
             return None  # it is there by this very call, which the bus's client has repeated

@@ -34,6 +34,10 @@ class ServiceSettings(BusSettings, LogSettings):
     )
     check: bool = Field(default=False, description="Load everything, connect to nothing, and exit.")
     drain_s: float = Field(20.0, ge=0, description="The most seconds that a stop waits for work under way.")
+    otlp_endpoint: str | None = Field(
+        None,
+        description="Where traces go: an OTLP collector's HTTP URL, as http://127.0.0.1:4318; none without it.",
+    )
     bootstrap_fd: int | None = Field(
         None,
         ge=3,

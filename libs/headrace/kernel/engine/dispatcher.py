@@ -155,7 +155,7 @@ class EngineDispatcher(Dispatcher):
     def _addressed(self, headers: Envelope, route: Route, type_name: str, body: bytes, key: str) -> Envelope:
         return structs.replace(headers, node=route.node, slot=route.slot, type=type_name, body=body, key=key)
 
-    def _completed(self, type_name: str, body: bytes) -> Terminal:  # noqa: ARG002 - a message tells its type itself
+    def _completed(self, type_name: str, body: bytes, headers: Envelope) -> Terminal:  # noqa: ARG002 - a message tells its type itself
         return completed_with(body)
 
 
