@@ -87,6 +87,7 @@ async def serve(settings: GatewaySettings) -> None:
                     on_started=started,
                     max_connections=settings.max_connections,
                     max_message_bytes=settings.max_body_bytes,
+                    send_timeout_s=settings.send_timeout_s,
                 )
             _log.info("gateway_stopped")
     finally:

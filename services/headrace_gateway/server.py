@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from headrace.errors import SettingsError
+from headrace_gateway.slow_readers import SlowReaders
 
 _BACKLOG = 2048
 _MS = 1000
@@ -22,6 +23,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = on_started
+
+    def connections(self) -> list[asyncio.Transport]:
+        """Give the connections there are."""
+        return [each.transport for each in self.server_state.connections]
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -89,6 +94,7 @@ async def serve_http(  # noqa: PLR0913 - all but three by name
     on_started: Callable[[], None],
     max_connections: int | None = None,
     max_message_bytes: int = 1024 * 1024,
+    send_timeout_s: float = 30.0,
 ) -> None:
     """Serve until `stopping` is set.
 
@@ -98,6 +104,7 @@ async def serve_http(  # noqa: PLR0913 - all but three by name
         on_started: Called once requests are taken.
         max_connections: Requests of more are answered with 503, without a look at them; None for any number.
         max_message_bytes: The largest message that a WebSocket takes.
+        send_timeout_s: A connection whose other end takes less than 1 KB a second for so long is cut.
 
     Raises:
         RuntimeError: The application did not start.
@@ -116,13 +123,17 @@ async def serve_http(  # noqa: PLR0913 - all but three by name
         timeout_graceful_shutdown=max(1, round(drain_s)),
     )
     server = _Server(config, on_started)
+    slow_readers = SlowReaders(server.connections, every_s=send_timeout_s)
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(server.serve(sockets=list(listening)))
+        looking = tasks.create_task(slow_readers.run())
         stop = tasks.create_task(stopping.wait())
         await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         app.state.followers.close()  # who follows goes on where another replica is
         app.state.waiters.hurry(max(0.0, drain_s - _LAST_WORDS_S))
         stop.cancel()
+        await asyncio.wait((serving,))
+        looking.cancel()
     if not server.started:
         raise RuntimeError("the application did not start")

@@ -18,7 +18,11 @@ from headrace_gateway.server import address_of, listen, serve_http
 
 @contextmanager
 def live(
-    *pipes: Pipe, limits: Limits | None = None, access: Access | None = None, send_timeout_s: float = 30.0
+    *pipes: Pipe,
+    limits: Limits | None = None,
+    access: Access | None = None,
+    send_timeout_s: float = 30.0,
+    slow_s: float = 30.0,
 ) -> Iterator[str]:
     """Serve pipes on the memory bus, all their groups consumed; gives the URL."""
     started: Future[str] = Future()
@@ -36,7 +40,14 @@ def live(
                 await parts.enter_async_context(consuming(plan, bus, framing, tuple(plan.groups)))
             await parts.enter_async_context(coordinating(bus))
             url = address_of(listening)
-            await serve_http(app, [listening], stopping, drain_s=1.0, on_started=lambda: started.set_result(url))
+            await serve_http(
+                app,
+                [listening],
+                stopping,
+                drain_s=1.0,
+                on_started=lambda: started.set_result(url),
+                send_timeout_s=slow_s,
+            )
 
     thread = Thread(target=asyncio.run, args=(serve(),))
     thread.start()

@@ -1,6 +1,8 @@
-"""The server itself, over sockets: who takes nothing of an answer is cut off."""
+"""The server itself, over sockets: who takes nothing of an answer is cut off, and so is who trickles."""
 
 import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -33,17 +35,37 @@ async def tell(ask: Ask) -> Told:
 
 
 def test_a_reader_that_takes_nothing_is_cut_off_and_others_are_served() -> None:
-    with live(pipe, send_timeout_s=0.3) as url, socket.socket() as slow:
+    with live(pipe, send_timeout_s=0.3) as url, slow_reader(url) as (slow, is_cut):
+        assert httpx.post(f"{url}/v1/pipes/long", json={"size": 1}).status_code == HTTPStatus.OK
+        wait_until_sync(is_cut, description="the server has let go of the connection")
+        assert len(taken_from(slow)) < MANY_BYTES
+
+
+def test_a_reader_that_takes_a_little_now_and_then_is_cut_off_too() -> None:
+    with live(pipe, slow_s=0.3) as url, slow_reader(url) as (slow, is_cut):
+
+        def is_cut_though_it_takes() -> bool:
+            slow.recv(1)
+            return is_cut()
+
+        wait_until_sync(is_cut_though_it_takes, description="the server has let go of the connection")
+        assert len(taken_from(slow)) < MANY_BYTES
+
+
+@contextmanager
+def slow_reader(url: str) -> Generator[tuple[socket.socket, Callable[[], bool]]]:
+    """Ask for more than buffers hold; gives the connection, and what tells whether the server has let go of it."""
+    with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.settimeout(20)
         host, _, port = url.removeprefix("http://").partition(":")
         slow.connect((host, int(port)))
         body = b'{"size":%d}' % MANY_BYTES
-        slow.sendall(b"POST /v1/pipes/long HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        assert httpx.post(f"{url}/v1/pipes/long", json={"size": 1}).status_code == HTTPStatus.OK
+        head = b"POST /v1/pipes/long HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        slow.sendall(head % len(body) + body)
         ends = int(port), slow.getsockname()[1]
-        wait_until_sync(lambda: not is_established(*ends), description="the server has let go of the connection")
-        assert len(taken_from(slow)) < MANY_BYTES
+        wait_until_sync(lambda: is_established(*ends), description="the connection is there")
+        yield slow, lambda: not is_established(*ends)
 
 
 def taken_from(connection: socket.socket) -> bytes:

@@ -109,7 +109,9 @@ class GatewaySettings(ServiceSettings):
     max_body_bytes: int = Field(1024 * 1024, ge=1, description="The largest request body taken.")
     body_timeout_s: float = Field(10.0, gt=0, description="Seconds within which a request's body must have come.")
     send_timeout_s: float = Field(
-        30.0, gt=0, description="Seconds after which a connection that takes nothing of its answer is cut."
+        30.0,
+        gt=0,
+        description="Seconds after which a connection that takes nothing of an answer, or under 1 KB a second, is cut.",
     )
     max_connections: int = Field(8192, ge=1, description="Connections over which requests are refused unread.")
     max_waiters: int = Field(1000, ge=1, description="Requests under way in an endpoint of a gateway; over it 429.")
