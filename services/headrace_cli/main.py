@@ -10,17 +10,25 @@ import typer
 from headrace.errors import HeadraceError
 from headrace.settings.main import EXIT_FAILED, report
 from headrace_cli import services
+from headrace_cli.completion import completion
 from headrace_cli.dev import dev
 from headrace_cli.dlq import dlq
 from headrace_cli.doctor import doctor
+from headrace_cli.drain import drain
 from headrace_cli.k8s.command import k8s
 from headrace_cli.key import key
+from headrace_cli.pause import pause, resume
 from headrace_cli.plan import plan
+from headrace_cli.ps import ps
+from headrace_cli.replay import replay
 from headrace_cli.run import run
 from headrace_cli.runs import runs
+from headrace_cli.scale import scale
 from headrace_cli.steer import cancel, signal
+from headrace_cli.top import top
 from headrace_cli.trace import trace
 from headrace_cli.up import up
+from headrace_cli.verify import verify
 
 app = typer.Typer(
     name="headrace",
@@ -34,7 +42,7 @@ app.command()(dev)
 app.command()(up)
 app.command()(plan)
 app.command()(key)
-for operate in (doctor, runs, trace, cancel, signal):
+for operate in (top, ps, runs, trace, doctor, cancel, signal, pause, resume, drain, scale, replay, verify, completion):
     app.command()(operate)
 app.add_typer(dlq)
 app.add_typer(k8s)

@@ -1,6 +1,5 @@
 """The commands for operators, on a real server: what they print, their JSON, their exit codes."""
 
-import json
 import re
 from typing import Any
 
@@ -8,33 +7,13 @@ import pytest
 from redis import Redis
 from tests.headrace_cli import operated
 from tests.headrace_cli.operated import APP
+from tests.headrace_cli.operator import Operator
 
-from headrace.bus.redis.keys import Keys
 from headrace_cli.main import main
 
 pytestmark = pytest.mark.slow
 
 NOWHERE = "0000" + "f" * 28
-
-
-class Operator:
-    """Someone at a terminal, whose commands go to one deployment."""
-
-    def __init__(self, url: str, namespace: str, capfd: pytest.CaptureFixture[str]) -> None:
-        self.url, self.namespace = url, namespace
-        self.keys = Keys(namespace, 0)
-        self._capfd = capfd
-
-    def types(self, *command: str, code: int = 0) -> str:
-        assert main([*command, "--bus-url", self.url, "--namespace", self.namespace]) == code
-        written = self._capfd.readouterr()
-        return written.out or written.err
-
-    def asks(self, *command: str, code: int = 0) -> Any:
-        return json.loads(self.types(*command, "--json", code=code))
-
-    def letters(self, *filters: str) -> list[Any]:
-        return list(self.asks("dlq", "ls", *filters)["letters"])
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ safe for each of them. Cancelling a call has the same meaning.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from headrace.ledger.level import Level
 from headrace.ledger.told import Told
 from headrace.ledger.values import (
@@ -26,6 +28,26 @@ from headrace.ledger.values import (
 
 DEFAULT_KEPT_EVENTS = 10_000
 """Events kept of a run that asks for it: of tokens, more than any answer has, and about 1 MB of them."""
+
+
+class Presence(Struct, frozen=True):
+    """A worker, as it says of itself.
+
+    Attributes:
+        worker: Its name, as its reads have it.
+        group: The group whose stream it reads.
+        in_flight: Entries that it has in hand.
+        slots: The most that it takes.
+        is_resting: Whether it takes nothing, because its group is paused.
+    """
+
+    worker: str
+    group: str
+    host: str = ""
+    pid: int = 0
+    in_flight: int = 0
+    slots: int = 0
+    is_resting: bool = False
 
 
 class Work(Protocol):
@@ -250,7 +272,35 @@ class Events(Protocol):
         ...
 
 
-class Bus(Work, Ingress, Replies, Events, Protocol):
+class Roster(Protocol):
+    """Who works, and which groups are paused: their workers take no entries, and finish what they have in hand."""
+
+    async def attend(self, presence: Presence) -> bool:
+        """Say that a worker is there; who says nothing for a minute is forgotten.
+
+        Returns:
+            Whether its group is paused.
+        """
+        ...
+
+    async def depart(self, worker: str) -> None:
+        """Take a worker off the roster; nothing happens where it is gone."""
+        ...
+
+    async def present(self, *, within_s: float) -> list[Presence]:
+        """Give the workers that have said so within so many seconds, by name."""
+        ...
+
+    async def pause(self, group: str) -> bool:
+        """Pause a group, until it is resumed; gives whether it was not paused before."""
+        ...
+
+    async def resume(self, group: str) -> bool:
+        """Resume a group; gives whether it was paused."""
+        ...
+
+
+class Bus(Work, Ingress, Replies, Events, Roster, Protocol):
     """A whole bus."""
 
     async def aclose(self) -> None:

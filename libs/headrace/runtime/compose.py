@@ -21,6 +21,7 @@ from headrace.kernel.witness import Witness
 from headrace.observe.traces import Traces
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
+from headrace.runtime.attendance import Attendance
 from headrace.runtime.bus_time import BusTime
 from headrace.runtime.client import Client
 from headrace.runtime.consumer import Consumer, ConsumerOptions
@@ -88,8 +89,9 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 )
             )
         watchdog = Watchdog(consumers, blocked_after_s=options.blocked_after_s)
+        attendances = [Attendance(bus, consumer, every_s=options.attend_every_s) for consumer in consumers]
         # consumers stop before the listener does: what they drain may be cancelled, too
-        async with beside(bus, time, listener, watchdog, teller), beside(bus, *consumers):
+        async with beside(bus, time, listener, watchdog, teller, *attendances), beside(bus, *consumers):
             yield tuple(consumers)
 
 

@@ -40,6 +40,7 @@ class ConsumerOptions(Struct, frozen=True):
         max_deliveries: Times an entry is handed out before it is given up as poison.
         drain_s: Seconds that a stop waits for deliveries under way.
         promote_every_s: Seconds between looks for scheduled items that are due.
+        attend_every_s: Seconds between two words to the bus that it is there, by which it hears of a pause.
         sweep_every_s: Seconds between looks for consumers that are long gone.
         slow_after_s: Seconds after which a delivery that is still under way is told of in the log.
         blocked_after_s: Seconds without a turn of the event loop after which that is told of in the log.
@@ -51,6 +52,7 @@ class ConsumerOptions(Struct, frozen=True):
     max_deliveries: int = 5
     drain_s: float = 20.0
     promote_every_s: float = 0.1
+    attend_every_s: float = 0.5
     sweep_every_s: float = 60.0
     slow_after_s: float = 60.0
     blocked_after_s: float = 1.0
@@ -74,6 +76,8 @@ class Consumer:
             `hop_slow`, and `loop_blocked`, which the watchdog counts.
         read_s: Loop time of the last completed read.
         turn_s: Loop time of the last turn of the reader, whose read may have failed, while it has free slots.
+        name: As given.
+        is_taking: Whether it is about to take entries, or does.
     """
 
     def __init__(  # noqa: PLR0913 - four of them by name
@@ -91,9 +95,10 @@ class Consumer:
         self._bus = bus
         self._runner = runner
         self.stream = stream
-        self._name = name
+        self.name = name
         self._options = options
         self._gates = tuple(gates)
+        self._read_gates = self._gates
         self._expires = expires
         self._tasks = asyncio.TaskGroup()
         self._slow_hops = SlowHops(options.slow_after_s)
@@ -107,6 +112,7 @@ class Consumer:
         self._commits = Commits(bus, stream, self.counts, self._let_go, traces)
         self.read_s = 0.0
         self.turn_s = 0.0
+        self.is_taking = False
         self._claim_every_s = min(options.lease_s / 3, _CLAIM_EVERY_S)
         self._claim_at_s = 0.0
 
@@ -116,14 +122,18 @@ class Consumer:
         return len(self._held)
 
     @property
+    def is_full(self) -> bool:
+        """Whether all slots are taken, so that nothing more is read for the time being."""
+        return self.in_flight >= self._options.slots
+
+    @property
     def slots(self) -> int:
         """The most deliveries held at a time."""
         return self._options.slots
 
-    @property
-    def is_full(self) -> bool:
-        """Whether all slots are taken, so that nothing more is read for the time being."""
-        return self.in_flight >= self._options.slots
+    def rests_behind(self, gate: Gate) -> None:
+        """Take nothing while a gate is closed; what has been taken goes on. Before `run`."""
+        self._read_gates = (*self._gates, gate)
 
     async def run(self) -> None:
         """Consume until `stop`; then finish what is under way, within the drain budget, and commit it.
@@ -161,8 +171,9 @@ class Consumer:
                 await self._slot_free.wait()
                 continue
             self.turn_s = asyncio.get_running_loop().time()
-            if not await self._may_begin():
+            if not await all_open(self._read_gates, self._stopping, wait_s=_READ_WAIT_S):
                 continue
+            self.is_taking = True
             try:
                 # what others left goes first, and a claim never runs beside a read: they share the free slots
                 deliveries = await self._claimed(free) or await self._read(free)
@@ -170,10 +181,12 @@ class Consumer:
                 _log.warning("stream_unreadable", stream=self.stream, code=error.code)
                 await asyncio.sleep(_RETRY_S)
                 continue
+            finally:
+                self.is_taking = False
             await self._begin(deliveries)
 
     async def _read(self, free: int) -> list[Delivery]:
-        deliveries = await self._bus.read(self.stream, self._name, limit=free, wait_s=_READ_WAIT_S)
+        deliveries = await self._bus.read(self.stream, self.name, limit=free, wait_s=_READ_WAIT_S)
         self.read_s = asyncio.get_running_loop().time()
         self.counts["read"] += len(deliveries)
         return deliveries
@@ -185,7 +198,7 @@ class Consumer:
             return []
         # jitter keeps the workers of a group from asking all at once
         self._claim_at_s = now_s + self._claim_every_s * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
-        claimed = await self._bus.claim(self.stream, self._name, limit=free, idle_s=self._options.lease_s)
+        claimed = await self._bus.claim(self.stream, self.name, limit=free, idle_s=self._options.lease_s)
         self.counts["claimed"] += len(claimed)
         return claimed
 
@@ -265,7 +278,7 @@ class Consumer:
         """Renew the leases of what is under way."""
         held = list(self._held.values())
         if held:
-            still_ours = await self._bus.extend(self.stream, self._name, held)
+            still_ours = await self._bus.extend(self.stream, self.name, held)
             self.counts["lease_lost"] += still_ours.count(False)
 
     async def _promote(self) -> None:

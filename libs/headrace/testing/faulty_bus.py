@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from headrace.bus.protocol import Bus
+from headrace.bus.protocol import Bus, Presence
 from headrace.errors import BusUnavailableError
 from headrace.ledger.level import Level
 from headrace.ledger.told import Told
@@ -144,6 +144,21 @@ class FaultyBus:
 
     async def events(self, after: Mapping[str, int], *, limit: int, wait_s: float) -> dict[str, list[RunEvent]]:
         return await self._call("events", self._bus.events(after, limit=limit, wait_s=wait_s))
+
+    async def attend(self, presence: Presence) -> bool:
+        return await self._call("attend", self._bus.attend(presence))
+
+    async def depart(self, worker: str) -> None:
+        await self._call("depart", self._bus.depart(worker))
+
+    async def present(self, *, within_s: float) -> list[Presence]:
+        return await self._call("present", self._bus.present(within_s=within_s))
+
+    async def pause(self, group: str) -> bool:
+        return await self._call("pause", self._bus.pause(group))
+
+    async def resume(self, group: str) -> bool:
+        return await self._call("resume", self._bus.resume(group))
 
     async def aclose(self) -> None:
         """Close the bus."""

@@ -13,12 +13,13 @@ from headrace.testing.event_contract import EventContract
 from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
 from headrace.testing.load_contract import LoadContract
+from headrace.testing.roster_contract import RosterContract
 from headrace.testing.run_contract import RunContract
 
 CHANNEL = ("stream", IN)
 
 
-class TestMemoryBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract):
+class TestMemoryBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract, RosterContract):
     def open_bus(self) -> AbstractAsyncContextManager[Bus]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[Bus]:

@@ -19,10 +19,11 @@ from headrace.testing.event_contract import EventContract
 from headrace.testing.join_contract import JoinContract
 from headrace.testing.lane_contract import LaneContract
 from headrace.testing.load_contract import LoadContract
+from headrace.testing.roster_contract import RosterContract
 from headrace.testing.run_contract import RunContract
 
 
-class TestRedisBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract):
+class TestRedisBus(LaneContract, JoinContract, LoadContract, RunContract, EventContract, RosterContract):
     partitions = 1
     spill_over = 500
     opened = 0

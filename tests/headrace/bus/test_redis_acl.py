@@ -18,7 +18,10 @@ from headrace.bus.redis.acl.users import users_of
 from headrace.bus.redis.scripts import source
 
 CALL = re.compile(r"redis\.call\('([A-Z]+)'(?:, '(CREATE|DELCONSUMER|CONSUMERS)')?")
-WORKER = ("claim", "commit", "due", "end", "extend", "hear", "promote", "remember", "sweep", "tell", "unspill")
+WORKER = (
+    *("attend", "claim", "commit", "due", "end", "extend"),
+    *("hear", "promote", "remember", "sweep", "tell", "unspill"),
+)
 SCRIPTS = {
     "worker-intake": WORKER,
     "worker-decisions": WORKER,

@@ -22,6 +22,7 @@ from headrace.runtime.client import Client
 from headrace.testing.bus_contract import DONE, IN, commit, read, submission, terminal, trace
 from headrace.testing.event_contract import EventContract
 from headrace.testing.lane_contract import LaneContract
+from headrace.testing.roster_contract import RosterContract
 from headrace.testing.wait import wait_until
 from headrace.wire.trace import partition_of, trace_id
 
@@ -48,7 +49,7 @@ async def bus(cluster: RedisCluster, spread: str) -> AsyncIterator[RedisBus]:
     await bus.aclose()
 
 
-class TestRedisBusOnACluster(LaneContract, EventContract):
+class TestRedisBusOnACluster(LaneContract, EventContract, RosterContract):
     @pytest.fixture(autouse=True)
     def _place(self, cluster: RedisCluster) -> None:
         self.cluster = cluster

@@ -10,6 +10,7 @@ from headrace.bus.memory.chronicles import Chronicles
 from headrace.bus.memory.inboxes import Inboxes
 from headrace.bus.memory.listeners import Listeners
 from headrace.bus.memory.replies import MemoryReplies
+from headrace.bus.memory.roster import MemoryRoster
 from headrace.bus.memory.sleepers import Sleepers
 from headrace.bus.memory.stream import MemoryStream
 from headrace.bus.protocol import DEFAULT_KEPT_EVENTS
@@ -53,7 +54,7 @@ _MS = 1000
 _ID_BYTES = 6
 
 
-class MemoryBus(MemoryChannels):
+class MemoryBus(MemoryChannels, MemoryRoster):
     """Keeps the bus contract in one event loop; every method that changes state does so without awaiting.
 
     Args:
@@ -89,6 +90,7 @@ class MemoryBus(MemoryChannels):
         self._idle: list[tuple[float, int, Idle]] = []
         self._sleepers = Sleepers()
         MemoryChannels.__init__(self, self._clock, self._sleepers)
+        MemoryRoster.__init__(self, self._clock)
         self._chronicles = Chronicles(kept_events, self._sleepers, self._clock)
 
     async def read(self, group: str, consumer: str, *, limit: int, wait_s: float) -> list[Delivery]:

@@ -5,6 +5,7 @@ from headrace.bus.redis.channels import RedisChannels
 from headrace.bus.redis.events import RedisEvents
 from headrace.bus.redis.ingress import RedisIngress
 from headrace.bus.redis.replies import RedisReplies
+from headrace.bus.redis.roster import RedisRoster
 from headrace.bus.redis.server import Server
 from headrace.bus.redis.spill import DEFAULT_SPILL_OVER
 from headrace.bus.redis.work import RedisWork
@@ -12,7 +13,7 @@ from headrace.bus.redis.work import RedisWork
 DEFAULT_NAMESPACE = "headrace"
 
 
-class RedisBus(RedisWork, RedisIngress, RedisReplies, RedisEvents, RedisChannels):
+class RedisBus(RedisWork, RedisIngress, RedisReplies, RedisEvents, RedisRoster, RedisChannels):
     """Keeps the bus contract on Redis.
 
     Args:
@@ -52,6 +53,7 @@ class RedisBus(RedisWork, RedisIngress, RedisReplies, RedisEvents, RedisChannels
         RedisReplies.__init__(self, server)
         RedisChannels.__init__(self, server)
         RedisEvents.__init__(self, server)
+        RedisRoster.__init__(self, server)
 
     async def aclose(self) -> None:
         """Close connections; idempotent."""

@@ -19,12 +19,14 @@ All keys of a run share the hash tag `{namespace:partition}`, so a commit is ato
 | `abandoned` | set | runs that ended other than completed and have work under way | never; the last work removes |
 | `control` | stream | such runs, as they end, for those who listen | entries after two minutes |
 | `listeners` | hash | who listens, how far each has heard, and when it said so | a minute after the last word |
+| `workers` | hash | who works, for which group, and when it said so | a minute after the last word |
+| `paused` | hash | groups whose workers take nothing, and since when | never; resuming removes |
 | `waiters` | hash | inboxes by trace_id | never; delivery removes |
 | `replied` | string | how many terminal events commits have put into inboxes themselves, past `replies` | never |
 | `epoch` | string | tells a server that lost everything from one that did not | never |
 | `inbox:<name>` | stream | terminal events for one waiting process | an hour after the last one |
 
-A `<group>` is `pipe.group`, a `<lane>` is `pipe.node.key`.
+A `<group>` is `pipe.group`, a `<lane>` is `pipe.node.key`. `workers` and `paused` are in the first partition alone.
 
 The keys of a channel share the hash tag `{namespace:channel:<name>}`. All go an hour after the last word about it.
 
@@ -56,6 +58,8 @@ class Keys:
         self.abandoned = f"{self._tag}:abandoned"
         self.control = f"{self._tag}:control"
         self.listeners = f"{self._tag}:listeners"
+        self.workers = f"{self._tag}:workers"
+        self.paused = f"{self._tag}:paused"
         self.replied = f"{self._tag}:replied"
         self.epoch = f"{self._tag}:epoch"
 

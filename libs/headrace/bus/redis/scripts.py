@@ -16,6 +16,7 @@ from headrace.bus.redis.routes import Commands
 _LUA = files("headrace.bus.redis").joinpath("lua")
 _INCLUDE = "-- @include "
 VERBS = (
+    "attend",
     "channel_join",
     "channel_leave",
     "channel_put",

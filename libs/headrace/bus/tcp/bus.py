@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from headrace.bus.protocol import Presence
 from headrace.bus.tcp.address import parse
 from headrace.bus.tcp.guards import DEFAULT_MAX_FRAME_BYTES
 from headrace.bus.tcp.line import Line
@@ -198,6 +199,25 @@ class TcpBus:
         wait_s = min(wait_s, MAX_WAIT_S)
         found: dict[str, list[RunEvent]] = await self._ask("events", after, limit, wait_s, wait_s=wait_s)
         return found
+
+    async def attend(self, presence: Presence) -> bool:
+        is_paused: bool = await self._ask("attend", presence)
+        return is_paused
+
+    async def depart(self, worker: str) -> None:
+        await self._ask("depart", worker)
+
+    async def present(self, *, within_s: float) -> list[Presence]:
+        present: list[Presence] = await self._ask("present", within_s)
+        return present
+
+    async def pause(self, group: str) -> bool:
+        is_new: bool = await self._ask("pause", group)
+        return is_new
+
+    async def resume(self, group: str) -> bool:
+        was_paused: bool = await self._ask("resume", group)
+        return was_paused
 
     async def aclose(self) -> None:
         """Close the connection; idempotent. Entries handed out and not committed are delivered again."""

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Raw, Struct
 
-from headrace.bus.protocol import Events, Ingress, Replies, Work
+from headrace.bus.protocol import Events, Ingress, Replies, Roster, Work
 from headrace.bus.tcp.handshake import VERSION_BYTES
 from headrace.bus.tcp.refusals import FrameRefusedError, Refusal
 
@@ -161,7 +161,7 @@ def _method(number: int, function: Callable[..., Any]) -> Method:
 def _functions() -> list[Callable[..., Any]]:
     return [
         function
-        for part in (Work, Ingress, Replies, Events)
+        for part in (Work, Ingress, Replies, Events, Roster)
         for name, function in vars(part).items()
         if inspect.iscoroutinefunction(function) and not name.startswith("_")
     ]

@@ -112,6 +112,8 @@ def _worker(plan: ExecutionPlan, group: str, places: _Places) -> tuple[Rule, ...
         Rule(_SPILLS, places.each(lambda keys: keys.spill(stream, "*", "*"))),
         Rule(deadlines, places.each(lambda keys: keys.deadlines)),
         Rule(("hgetall", "hdel", "hset", "pexpire"), places.each(lambda keys: keys.listeners)),
+        Rule(("hgetall", "hdel", "hset", "pexpire"), places.each(lambda keys: keys.workers)),
+        Rule(("hexists",), places.each(lambda keys: keys.paused), Access.READ),
         Rule(("srem", "smembers"), places.each(lambda keys: keys.abandoned)),
         Rule(("xread",), places.each(lambda keys: keys.control), Access.READ),
         # a commit that ends a run answers those of its waiters whose inboxes it knows

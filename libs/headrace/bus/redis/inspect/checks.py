@@ -12,6 +12,7 @@ OK, WARN, FAIL, UNKNOWN = Verdict.OK, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOW
 _LEAST_REDIS, _LEAST_VALKEY = (6, 2), (7, 2)
 _SLOW_MS, _VERY_SLOW_MS = 5.0, 50.0
 _CLOCK_MS = 1000.0
+_S_MS = 1000
 _NEARLY_FULL, _FULL = 0.75, 0.95
 _MIB = 1024 * 1024
 _NO_LOSS = "what was answered survives a crash of the server"
@@ -163,6 +164,19 @@ def _mode(facts: Facts, *, is_cluster_url: bool) -> Check:
         advice = "give it as redis+cluster://HOST:PORT,..."
         return Check("mode", FAIL, "a cluster, and its address is not", guarantee, advice, facts.at)
     return Check("mode", FAIL, "no cluster, and its address is one", guarantee, "give it as redis://", facts.at)
+
+
+def pauses(paused_ms: Mapping[str, int]) -> Check:
+    """Judge which groups are paused.
+
+    Args:
+        paused_ms: For how many milliseconds each is.
+    """
+    guarantee = "what waits is taken"
+    if not paused_ms:
+        return Check("pauses", OK, "no group is paused", guarantee)
+    found = "paused: " + ", ".join(f"{name} for {ms // _S_MS:,} s" for name, ms in sorted(paused_ms.items()))
+    return Check("pauses", WARN, found, guarantee, "headrace resume GROUP, once it may go on")
 
 
 def spread(partitions: int, by_server: Mapping[str, int]) -> Check:

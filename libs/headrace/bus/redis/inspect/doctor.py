@@ -1,10 +1,13 @@
 """The doctor: asks every server of a bus what it is, and says which promises hold with it."""
 
-from headrace.bus.redis.inspect.checks import Check, beyond, checks_of, spread
+from headrace.bus.redis.inspect.checks import Check, beyond, checks_of, pauses, spread
 from headrace.bus.redis.inspect.facts import facts_of
+from headrace.bus.redis.inspect.moment import paused_groups
 from headrace.bus.redis.inspect.places import Place, Places
 from headrace.bus.redis.keys import Keys
 from headrace.kernel.clock import Clock
+
+_MS = 1000
 
 
 async def examine(places: Places, partitions: int, clock: Clock) -> list[Check]:
@@ -19,13 +22,19 @@ async def examine(places: Places, partitions: int, clock: Clock) -> list[Check]:
     spell = [Keys(places.namespace, number) for number in range(partitions)]
     checks: list[Check] = []
     counts: dict[str, int] = {}
+    paused_ms: dict[str, int] = {}
     async with places.errors():
         servers = await places.all()
         for place in servers:
             here = [keys for keys in spell if await place.owns(keys.epoch)]
             counts[place.at] = len(here)
             checks += checks_of(await facts_of(place, here, clock), is_cluster_url=places.is_cluster)
+            if here and here[0] is spell[0]:
+                seconds, _ = await place.ask("TIME")
+                paused = await paused_groups(place, spell[0])
+                paused_ms = {name: int(seconds) * _MS - since_ms for name, since_ms in paused.items()}
         wrong = beyond(partitions, await _partitions_used(places.namespace, servers))
+    checks.append(pauses(paused_ms))
     if places.is_cluster:
         checks.append(spread(partitions, counts))
     return checks if wrong is None else [*checks, wrong]

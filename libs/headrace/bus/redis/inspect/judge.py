@@ -101,7 +101,8 @@ class Judge:
             if pending and idle >= self._silent_ms:
                 yield Finding(Kind.SILENT_CONSUMER, group.stream, subject=name, numbers=(("held", pending),))
         waiting_ms = self._seen.now_ms - group.first_ms
-        if group.entries > held and not is_read and waiting_ms >= self._silent_ms:
+        is_expected = group.name not in self._seen.paused
+        if is_expected and group.entries > held and not is_read and waiting_ms >= self._silent_ms:
             yield Finding(Kind.NOBODY_READS, group.stream, numbers=(("entries", group.entries),))
 
     def _keys(self, partition: int) -> Keys:

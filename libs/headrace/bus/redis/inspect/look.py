@@ -185,7 +185,7 @@ class Look:
     async def _streams(self) -> None:
         for partition, group in self._inventory.of("stream"):
             key = self._spell[partition].stream(group)
-            seen = Group(key)
+            seen = Group(key, group)
             async for page in self._place.entries(key):
                 seen.first_ms = seen.first_ms or int(page[0][0].partition(b"-")[0])
                 seen.entries += len(page)
@@ -211,6 +211,7 @@ class Look:
             async for page in self._place.entries(keys.replies):
                 self.seen.told.update(_value(fields, b"trace") for _, fields in page)
             self.seen.waiters |= {trace.decode(): keys.waiters for trace in await self._place.fields(keys.waiters)}
+            self.seen.paused |= {name.decode() for name in await self._place.fields(keys.paused)}
             async for names in self._place.names(keys.abandoned):
                 self.seen.abandoned |= {trace.decode(): keys.abandoned for trace in names}
 

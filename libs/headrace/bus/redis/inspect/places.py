@@ -60,6 +60,14 @@ class Place:
                 answers += await pipe.execute()
         return answers
 
+    async def at_once(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands as one step; gives their answers in order, of those that fail their errors."""
+        async with self._commands.pipeline(transaction=True) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)  # pyright: ignore[reportUnknownMemberType]  # untyped in the client
+            answers: list[Any] = await pipe.execute(raise_on_error=False)
+        return answers
+
     async def keys(self, match: str) -> AsyncGenerator[list[bytes]]:
         """Give the keys of a pattern; one may come twice."""
         cursor = -1

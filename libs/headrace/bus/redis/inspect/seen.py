@@ -74,12 +74,14 @@ class Group:
     """A group's stream and its readers.
 
     Attributes:
+        name: `pipe.group`.
         entries: How many stand in it.
         first_ms: When the oldest came, in Unix milliseconds; 0 where there is none.
         consumers: Of each its name, how many entries it holds, and for how many milliseconds it has been silent.
     """
 
     stream: str
+    name: str = ""
     entries: int = 0
     first_ms: int = 0
     consumers: tuple[tuple[str, int, int], ...] = ()
@@ -98,6 +100,7 @@ class Seen:
         events: Runs whose events will not expire, each with the key.
         told: Runs whose terminal event waits for a coordinator.
         abandoned: Runs that are listed as abandoned, each with the key.
+        paused: Groups whose workers take nothing.
         unreadable: How many members of each schedule cannot be read, by its key.
         overdue: When the first member of each schedule is due, in Unix milliseconds, by its key.
     """
@@ -113,6 +116,7 @@ class Seen:
     events: dict[str, str] = field(default_factory=dict[str, str])
     told: set[str] = field(default_factory=set[str])
     abandoned: dict[str, str] = field(default_factory=dict[str, str])
+    paused: set[str] = field(default_factory=set[str])
     unreadable: Counter[str] = field(default_factory=Counter[str])
     overdue: dict[str, float] = field(default_factory=dict[str, float])
     groups: list[Group] = field(default_factory=list[Group])
