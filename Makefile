@@ -16,7 +16,7 @@ help:
 	@echo "make soak         load on Redis for SECONDS=60 while processes are killed, and the proof that nothing was lost"
 	@echo "make bench        benchmarks beside other libraries; BENCH_ARGS=\"--quick --case 3\" narrows a run, --help tells more"
 	@echo "make check        format, lint, import contracts, types"
-	@echo "make docs         the site of docs/, in build/site; open build/site/index.html"
+	@echo "make docs         the site of docs/; look at it by python -m http.server -d build/site"
 	@echo "make format       put the code into its format"
 	@echo "make lock         renew requirements.lock: the newest versions that pyproject.toml allows"
 	@echo "make locks        the images' hashed locks anew, from requirements.lock, which stays as it is"
