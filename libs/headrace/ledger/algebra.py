@@ -44,9 +44,11 @@ def submit(ledger: Ledger, submission: Submission, now_ms: int) -> tuple[Submitt
     if trace_id in ledger.runs:
         return Submitted.KNOWN, []
     pipe, is_counted = submission.pipe, submission.most_open > 0
-    if is_counted and ledger.started[pipe] - ledger.ended[pipe] >= submission.most_open:
-        return Submitted.FULL, []
-    ledger.started[pipe] += is_counted
+    if is_counted:
+        started = ledger.started.get(pipe, 0)
+        if started - ledger.ended.get(pipe, 0) >= submission.most_open:
+            return Submitted.FULL, []
+        ledger.started[pipe] = started + 1
     run = Run(
         pipe=pipe,
         plan=submission.plan,

@@ -12,7 +12,7 @@ def end_run(ledger: Ledger, trace_id: str, run: Run, terminal: Terminal, effects
     run.state = terminal.state
     run.terminal = terminal
     if run.is_counted:
-        ledger.ended[run.pipe] += 1
+        ledger.ended[run.pipe] = ledger.ended.get(run.pipe, 0) + 1
     effects.append(Ended(trace_id, terminal))
     if run.state not in TAKES_OUTPUTS:
         let_go(ledger, trace_id, run, effects)

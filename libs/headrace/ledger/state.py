@@ -1,14 +1,12 @@
 """What the bus remembers of runs and lanes. Mutable values, changed only by `headrace.ledger.algebra`."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from headrace.ledger.told import Told
 from headrace.ledger.values import Alarm, Entry, Item, RunState, Schedule, Terminal
 
 
-@dataclass(slots=True, kw_only=True)
-class Arrivals:
+class Arrivals(Struct, kw_only=True):
     """What has come to a join.
 
     Attributes:
@@ -18,13 +16,12 @@ class Arrivals:
     """
 
     opening: bytes = b""
-    by_slot: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    gathered: list[bytes] = field(default_factory=list[bytes])
+    by_slot: dict[str, bytes] = {}
+    gathered: list[bytes] = []
     has_fired: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
+class Run(Struct, kw_only=True):
     """A run's record.
 
     Attributes:
@@ -47,12 +44,12 @@ class Run:
     terminal: Terminal | None = None
     in_flight: int = 0
     waiting: int = 0
-    joins: dict[str, Arrivals] = field(default_factory=dict[str, Arrivals])
-    feeders: dict[str, int] = field(default_factory=dict[str, int])
-    tickets: dict[str, int] = field(default_factory=dict[str, int])
-    signals: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    parked: dict[str, list[tuple[str, Item]]] = field(default_factory=dict[str, list[tuple[str, Item]]])
-    memory: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    joins: dict[str, Arrivals] = {}
+    feeders: dict[str, int] = {}
+    tickets: dict[str, int] = {}
+    signals: dict[str, bytes] = {}
+    parked: dict[str, list[tuple[str, Item]]] = {}
+    memory: dict[str, bytes] = {}
     fingerprint: str = ""
     is_counted: bool = False
 
@@ -62,8 +59,7 @@ class Run:
         return sum(map(len, self.parked.values()))
 
 
-@dataclass(slots=True, kw_only=True)
-class Lane:
+class Lane(Struct, kw_only=True):
     """The queue of a key.
 
     Attributes:
@@ -77,14 +73,13 @@ class Lane:
 
     group: str
     last_ticket: int = 0
-    tickets: dict[int, None] = field(default_factory=dict[int, None])
-    parked: dict[int, Item] = field(default_factory=dict[int, Item])
+    tickets: dict[int, None] = {}
+    parked: dict[int, Item] = {}
     state: bytes | None = None
     state_ttl_ms: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Ledger:
+class Ledger(Struct, kw_only=True):
     """All runs and lanes of one bus.
 
     Attributes:
@@ -94,22 +89,20 @@ class Ledger:
     """
 
     lane_batch: int = 256
-    runs: dict[str, Run] = field(default_factory=dict[str, Run])
-    started: Counter[str] = field(default_factory=Counter[str])
-    ended: Counter[str] = field(default_factory=Counter[str])
-    lanes: dict[str, Lane] = field(default_factory=dict[str, Lane])
+    runs: dict[str, Run] = {}
+    started: dict[str, int] = {}
+    ended: dict[str, int] = {}
+    lanes: dict[str, Lane] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True):
     """Effect: append an entry to a group's stream."""
 
     group: str
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(Struct, frozen=True):
     """Effect: keep an item or an alarm in its group's schedule until it is due, `delay_ms` from now."""
 
     trace_id: str
@@ -118,51 +111,44 @@ class Scheduled:
     what: Schedule | Alarm
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLettered:
+class DeadLettered(Struct, frozen=True):
     """Effect: add to the group's dead letters."""
 
     blob: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Effect: tell the replies stream that a run ended."""
 
     trace_id: str
     terminal: Terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Effect: keep what a call tells of itself among the run's events."""
 
     told: Told
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
+class Drained(Struct, frozen=True):
     """Effect: nothing of an ended run is left but its result, which may now be forgotten after its time."""
 
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Abandoned:
+class Abandoned(Struct, frozen=True):
     """Effect: tell listeners of a run that ended other than completed while work of it was under way."""
 
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(Struct, frozen=True):
     """Effect: the last work of an abandoned run is gone, so that nobody needs to know of it any more."""
 
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(Struct, frozen=True):
     """Effect: a lane has nothing to do; forget it after a time, unless it has given out another ticket."""
 
     lane: str

@@ -228,7 +228,7 @@ class MemoryBus(MemoryChannels, MemoryRoster):
         return sum(self._dead[group].pop(letter.id, None) is not None for letter in letters)
 
     async def load(self, pipe: str) -> Load:
-        return Load(self._ledger.started[pipe], self._ledger.ended[pipe])
+        return Load(self._ledger.started.get(pipe, 0), self._ledger.ended.get(pipe, 0))
 
     async def now_ms(self) -> int:
         return int(self._clock.now() * _MS)

@@ -94,9 +94,7 @@ class Crew(Generic[Piece]):
         """See that somebody works on what was put into `ready` from outside of `take`."""
         if self.ready and not self._has_standby and self._workers < self._most and self._tasks is not None:
             self._has_standby = True
-            self._workers += 1
-            self.hired += 1
-            self._tasks.start(self._work_beside)
+            self._tasks.later(self._hire)  # where no call waits, none is ever hired
 
     def stop(self) -> None:
         """Begin nothing further; who called this in a task of the crew raises `StoppedError` next."""
@@ -104,12 +102,21 @@ class Crew(Generic[Piece]):
         if self._all_done is not None:
             self._all_done.set()
 
+    def _hire(self) -> None:
+        if self._tasks is not None and not self.is_over:
+            self._workers += 1
+            self.hired += 1
+            self._tasks.start(self._work_beside)
+
     async def _work_beside(self) -> None:
         self._has_standby = False
         own = _asyncio_task()
         self._beside.add(own)
         try:
             await self._work_off()
+        except BaseException:
+            self.is_over = True  # the group is ending, and takes no more tasks
+            raise
         finally:
             self._beside.discard(own)
             self._workers -= 1

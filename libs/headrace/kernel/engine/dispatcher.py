@@ -73,6 +73,14 @@ class EngineDispatcher(Dispatcher):
 
     def dispatch(self, work: Work, returned: list[Any]) -> Dispatch:
         """Decide for every output of a call, or for the first page of a long series; raises as `Dispatcher`'s."""
+        node = work.node
+        if len(returned) == 1 and not node.opens:
+            (output,) = returned
+            ways = self._ways[node.name].get(type(output))
+            if ways is not None:  # most calls
+                dispatch = Dispatch(items=1)
+                self._go(dispatch, ways, work.headers, 0, output)
+                return dispatch
         if len(returned) <= PAGE:
             return super().dispatch(work, returned)
         kinds = set(map(type, returned))
@@ -119,7 +127,10 @@ class EngineDispatcher(Dispatcher):
         ways = self._ways[node.name].get(type(output))
         if ways is None:
             super()._one(dispatch, node, headers, position, output)
-            return
+        else:
+            self._go(dispatch, ways, headers, position, output)
+
+    def _go(self, dispatch: Dispatch, ways: tuple[Way, ...], headers: Envelope, position: int, output: object) -> None:
         for way in ways:
             target, route = way.target, way.route
             if target.is_join:

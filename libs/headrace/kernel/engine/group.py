@@ -27,6 +27,10 @@ class Group(AbstractAsyncContextManager["Group", bool], Protocol):
         """Start a task."""
         ...
 
+    def later(self, call: Callable[[], None]) -> None:
+        """Call something when the event loop has its turn, or at once; never after the group is left."""
+        ...
+
 
 def new_group() -> Group:
     """Make a group for the event loop that runs."""
@@ -40,10 +44,14 @@ def new_group() -> Group:
 class _AsyncioGroup:
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
+        self._later: asyncio.Handle | None = None
         self.is_ending = False
 
     def start(self, work: Work) -> None:
         self._group.create_task(work())
+
+    def later(self, call: Callable[[], None]) -> None:
+        self._later = asyncio.get_running_loop().call_soon(call)
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -53,6 +61,8 @@ class _AsyncioGroup:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self.is_ending = error is not None
+        if self._later is not None:
+            self._later.cancel()
         try:
             await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
@@ -76,6 +86,9 @@ class _AnyioGroup:
                 self._group.cancel_scope.cancel()
 
         self._group.start_soon(guarded)
+
+    def later(self, call: Callable[[], None]) -> None:
+        call()
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
