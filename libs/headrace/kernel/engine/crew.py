@@ -67,7 +67,7 @@ class Crew(Generic[Piece]):
             begin: Puts in what is ready first.
         """
         begin()
-        if not self._chores:
+        if not self._chores and self._outlet is None:  # else somebody may cut it short
             await self._work_off()  # alone, as long as there is one piece at a time: a task group costs some calls
         if self.is_over:
             return
@@ -95,6 +95,12 @@ class Crew(Generic[Piece]):
         if self.ready and not self._has_standby and self._workers < self._most and self._tasks is not None:
             self._has_standby = True
             self._tasks.later(self._hire)  # where no call waits, none is ever hired
+
+    def cut(self) -> None:
+        """Begin nothing further, and cancel what is under way."""
+        if self._tasks is not None and not self.is_ending:
+            self._tasks.cut()
+        self.stop()
 
     def stop(self) -> None:
         """Begin nothing further; who called this in a task of the crew raises `StoppedError` next."""
@@ -131,7 +137,8 @@ class Crew(Generic[Piece]):
             if piece is None:
                 if not ready:
                     return
-                self.longest_queue = max(self.longest_queue, len(ready))
+                if len(ready) > self.longest_queue:
+                    self.longest_queue = len(ready)
                 piece = ready.popleft()
             if self._tasks is None:
                 if ready or self._chores:

@@ -1,4 +1,4 @@
-"""The task group of a run's workers: asyncio's own where that runs, anyio's elsewhere, which costs some calls more.
+"""The task group of a run's workers, and events: asyncio's own where that runs, anyio's elsewhere, which costs more.
 
 It is left by `StoppedError`: whoever of the group raises that ends the group, and what is awaited in it is cancelled.
 """
@@ -31,6 +31,10 @@ class Group(AbstractAsyncContextManager["Group", bool], Protocol):
         """Call something when the event loop has its turn, or at once; never after the group is left."""
         ...
 
+    def cut(self) -> None:
+        """Cancel what is awaited in it, from outside."""
+        ...
+
 
 def new_group() -> Group:
     """Make a group for the event loop that runs."""
@@ -39,6 +43,15 @@ def new_group() -> Group:
     except RuntimeError:
         return _AnyioGroup()
     return _AsyncioGroup()
+
+
+def new_event() -> anyio.Event | asyncio.Event:
+    """Make an event for the event loop that runs."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.Event()
+    return asyncio.Event()
 
 
 class _AsyncioGroup:
@@ -52,6 +65,9 @@ class _AsyncioGroup:
 
     def later(self, call: Callable[[], None]) -> None:
         self._later = asyncio.get_running_loop().call_soon(call)
+
+    def cut(self) -> None:
+        self._group.create_task(_stopped())
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -90,6 +106,9 @@ class _AnyioGroup:
     def later(self, call: Callable[[], None]) -> None:
         call()
 
+    def cut(self) -> None:
+        self._group.cancel_scope.cancel()
+
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         return self
@@ -103,3 +122,7 @@ class _AnyioGroup:
             await self._group.__aexit__(None, None, None)
             return True
         return bool(await self._group.__aexit__(kind, error, trace))
+
+
+async def _stopped() -> None:
+    raise StoppedError

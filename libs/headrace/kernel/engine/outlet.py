@@ -1,9 +1,11 @@
 """Where a run's events wait for their reader; bounded, so that the run goes no faster than they are read."""
 
+import asyncio
 from collections import deque
 
 import anyio
 
+from headrace.kernel.engine.group import new_event
 from headrace.kernel.events import KernelEvent
 
 CAPACITY = 1024  # events; a call under way may put more, the next one waits
@@ -20,8 +22,8 @@ class Outlet:
     def __init__(self) -> None:
         self.events: deque[KernelEvent] = deque()
         self.is_closed = False
-        self._news: anyio.Event | None = None
-        self._room: anyio.Event | None = None
+        self._news: anyio.Event | asyncio.Event | None = None
+        self._room: anyio.Event | asyncio.Event | None = None
 
     @property
     def is_full(self) -> bool:
@@ -59,12 +61,12 @@ class Outlet:
         """Wait for an event, or for the end."""
         self.drained()
         while not self.events and not self.is_closed:
-            self._news = anyio.Event()
+            self._news = new_event()
             await self._news.wait()
 
     async def room(self) -> None:
         """Wait until the reader has come after."""
         while self.is_full:
             if self._room is None:
-                self._room = anyio.Event()
+                self._room = new_event()
             await self._room.wait()

@@ -18,6 +18,7 @@ class Parts:
     Attributes:
         plan: With all nodes in one group, and no encoding.
         injects: Whether a node has injected parameters.
+        has_life: Whether a run has anything to start up or to shut down: hooks, a container.
         meets: Whether messages meet anywhere; if not, nothing but their number has to be kept of calls under way.
     """
 
@@ -28,6 +29,7 @@ class Parts:
         self.admission = Admission(self.plan, "", UncodedFraming())
         nodes = tuple(self.plan.nodes.values())
         self.injects = any(node.injected for node in nodes)
+        self.has_life = bool(self.injects or plan.providers or plan.on_startup or plan.on_shutdown)
         self.meets = any(node.is_join for node in nodes)
         self._ticketed = tuple(node for node in nodes if node.keyed and node.keyed.ingress_key_of)
         self._calls: RunVar[dict[str, Call]] = RunVar("headrace_calls")

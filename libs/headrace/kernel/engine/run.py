@@ -57,8 +57,9 @@ class Run:
         publisher = RunPublisher(observers, parts.plan.hooks, clock=clock, outlet=outlet)
         self._told = Told(parts.plan, self.trace_id, publisher)
         self._phases = Phases()
-        # somebody may cancel it, or its time may: else a scope is not worth what it costs
-        self._scope = anyio.CancelScope() if outlet is not None or options.timeout_s is not None else None
+        # its time may cancel it, or somebody its start-up: else a scope is not worth what it costs
+        has_scope = options.timeout_s is not None or (outlet is not None and parts.has_life)
+        self._scope = anyio.CancelScope() if has_scope else None
         self._steps: Steps | None = None
         self._failures: list[Failure] = []
         self._terminal: Terminal | None = None
@@ -133,14 +134,11 @@ class Run:
     async def _live(self) -> None:
         phases = self._phases
         try:
-            async with lifecycle(self._parts.plan) as injector:
-                phases.move(Phase.EXECUTING)
-                try:
-                    await self._work(injector)
-                except Exception as error:  # noqa: BLE001 - a fault of this library: the run ends with it
-                    self._fail(Failure(FailureKind.STEP, FailureSource.FRAMEWORK, error=type(error).__name__), error)
-                finally:
-                    phases.move(Phase.SHUTDOWN)
+            if self._parts.has_life:
+                async with lifecycle(self._parts.plan) as injector:
+                    await self._execute(injector)
+            else:
+                await self._execute(None)
         except Exception as error:  # noqa: BLE001 - of a hook, or of the container
             kind = FailureKind.STARTUP if phases.now is Phase.STARTUP else FailureKind.SHUTDOWN
             failure = classify(
@@ -155,10 +153,20 @@ class Run:
             if phases.now is Phase.STARTUP:
                 phases.move(Phase.SHUTDOWN)
 
-    async def _work(self, injector: Injector) -> None:
+    async def _execute(self, injector: Injector | None) -> None:
+        self._phases.move(Phase.EXECUTING)
+        try:
+            if self._terminal is None:  # nobody has cancelled it before it began
+                await self._work(injector)
+        except Exception as error:  # noqa: BLE001 - a fault of this library: the run ends with it
+            self._fail(Failure(FailureKind.STEP, FailureSource.FRAMEWORK, error=type(error).__name__), error)
+        finally:
+            self._phases.move(Phase.SHUTDOWN)
+
+    async def _work(self, injector: Injector | None) -> None:
         steps = self._steps = Steps(self._parts, self._book, self._told, self._options, self._outlet)
         try:
-            if not self._parts.injects:
+            if injector is None or not self._parts.injects:
                 await steps.work()
             else:
                 async with injector.hop() as steps.request:

@@ -56,6 +56,7 @@ class Steps:
         self._parts = parts
         self._book = book
         self._told = told
+        self._is_heard = told.is_heard
         self._attempts = Attempts(
             parts.plan,
             parts.calls(),
@@ -94,7 +95,7 @@ class Steps:
                     self._crew.stop()
                 case _:
                     pass  # of streams, which there are none
-        if self._told.is_heard:
+        if self._is_heard:
             self._told.released(self._book.run, effects)
         if not self._waits and self._book.waits_for_signals and not (self._timers and self._timers.are_pending):
             self.waiting_for = tuple(self._book.run.parked)
@@ -102,7 +103,7 @@ class Steps:
 
     def stop(self) -> None:
         """Begin nothing further, and cancel what is under way."""
-        self._crew.stop()
+        self._crew.cut()
 
     def resume(self, effects: Sequence[Effect]) -> None:
         """Carry out what comes from outside of a step."""
@@ -191,10 +192,11 @@ class Steps:
         self._fail(self._attempts.failed(work, cancelled), cancelled, item, lane)
 
     def _tell(self, work: Work, sent: Dispatch, *, is_last: bool) -> None:
-        if self._told.is_heard:
+        if self._is_heard:
             if work.node.is_series:
                 self._told.fanned_out(work, sent, is_last=is_last)
-            self._told.settled(self._book.run, work, sent)
+            if sent.outputs or sent.terminals:
+                self._told.settled(self._book.run, work, sent)
 
     def _fail(self, failed: HopFailedError, cause: BaseException | None, item: Item, lane: str) -> None:
         self.failures.append(failed.failure)
@@ -208,7 +210,7 @@ class Steps:
         """Let a call be made once more, when its time or its signal has come."""
         if sent.failure is not None:
             self.failures.append(sent.failure)
-        elif isinstance(sent.again, Suspend) and self._told.is_heard:
+        elif isinstance(sent.again, Suspend) and self._is_heard:
             self._told.suspended(work, sent.again)
         again = _again(work) if sent.failure is not None else work
         back = Item((as_frame(again),), item.ticket)
@@ -227,7 +229,7 @@ class Steps:
         """Send the next messages of a series."""
         sent = self._parts.dispatcher.page(page)
         effects = self._book.settle_page(page, sent)
-        if self._told.is_heard:
+        if self._is_heard:
             self._told.page(page.work, sent, is_last=sent.rest is None)
             self._told.settled(self._book.run, page.work, sent)
         self.carry_out(effects)
