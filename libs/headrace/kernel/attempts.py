@@ -89,7 +89,7 @@ class Attempts:
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
             return self._failed(work, as_failure(raised), origin, started_s, publisher)
         if origin is not None:
-            publisher.publish(NodeEnded(*publisher.stamp(origin), duration_s=took_s, outputs=len(returned)))
+            publisher.publish(NodeEnded(*publisher.stamp(origin), took_s, len(returned)))
         return dispatch
 
     def failed(self, work: Work, error: Exception) -> HopFailedError:

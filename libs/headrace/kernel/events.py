@@ -82,11 +82,11 @@ class NodeStarted(KernelEvent, frozen=True, gc=False):
     """A node is about to be called."""
 
 
-class NodeEnded(KernelEvent, frozen=True, kw_only=True, gc=False):
+class NodeEnded(KernelEvent, frozen=True, gc=False):  # by position: half the cost of words
     """A node returned."""
 
-    duration_s: float
-    outputs: int
+    duration_s: float = 0.0
+    outputs: int = 0
 
 
 class NodeFailed(KernelEvent, frozen=True, kw_only=True):

@@ -51,9 +51,9 @@ class Crew(Generic[Piece]):
         self._beside: set[object] = set()
         self._chores: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
-    def is_led_here(self) -> bool:
-        """Whether this is the task that called `work`, which others may cancel."""
-        return _asyncio_task() not in self._beside
+    def is_callers(self) -> bool:
+        """Whether this is a task that others may cancel; with an outlet, the run has a task of its own."""
+        return self._outlet is None and _asyncio_task() not in self._beside
 
     @property
     def is_ending(self) -> bool:
@@ -137,8 +137,7 @@ class Crew(Generic[Piece]):
             if piece is None:
                 if not ready:
                     return
-                if len(ready) > self.longest_queue:
-                    self.longest_queue = len(ready)
+                self.longest_queue = max(self.longest_queue, len(ready))
                 piece = ready.popleft()
             if self._tasks is None:
                 if ready or self._chores:

@@ -134,9 +134,10 @@ class EngineDispatcher(Dispatcher):
         for way in ways:
             target, route = way.target, way.route
             if target.is_join:
-                sent = _headers(headers, target, position, route.slot, way.type_name, as_frame(output))
-                join, feeds = self._meeting(target.name, route.slot, headers.scope)
-                dispatch.outputs.append(Arrive(join, route.slot, as_frame(sent), feeds))
+                slot = route.slot
+                sent = as_frame(_headers(headers, target, position, slot, way.type_name, as_frame(output)))
+                join, feeds = self._meeting(target.name, slot, headers.scope)
+                dispatch.outputs.append(Arrive(join, slot, sent, feeds))
             else:
                 dispatch.local.append(Work(target, _headers(headers, target, position), {route.slot: output}))
 

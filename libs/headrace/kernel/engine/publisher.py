@@ -20,7 +20,8 @@ class RunPublisher(Publisher):
         self, observers: tuple[Observer, ...], hooks: tuple[Hook, ...], *, clock: Clock, outlet: Outlet | None
     ) -> None:
         super().__init__(observers, hooks, clock=clock)
-        self._outlet = outlet
+        self._put = outlet.put if outlet is not None else None
+        self._is_plain = outlet is not None and not observers and not hooks
         self.metrics = RunMetrics()
         self.is_heard = self.is_heard or outlet is not None
 
@@ -30,11 +31,14 @@ class RunPublisher(Publisher):
             return
         if isinstance(event, _ENDS):
             self._count(event)
+        if self._is_plain and self._put is not None:
+            self._put(event)
+            return
         heard: KernelEvent | None = self._hooked(event) if self._hooks else event
         if heard is None:
             return
-        if self._outlet is not None:
-            self._outlet.put(heard)
+        if self._put is not None:
+            self._put(heard)
         if self._observers:
             self._tell(heard)
 

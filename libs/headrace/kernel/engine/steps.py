@@ -67,7 +67,7 @@ class Steps:
             shows_detail=options.shows_detail,
         )
         self._timers: Timers | None = None
-        self._crew = Crew[Piece](self._take, most=options.concurrency, outlet=outlet)
+        self._crew: Crew[Piece] = Crew(self._take, most=options.concurrency, outlet=outlet)
         self._waits = options.waits
         self.request: AsyncContainer | None = None
         self.terminal: Terminal | None = None
@@ -185,7 +185,7 @@ class Steps:
             return
         task = asyncio.current_task()
         is_from_outside = self._crew.is_ending or anyio.current_effective_deadline() == -inf
-        if task is None or is_from_outside or self._crew.is_led_here():
+        if task is None or is_from_outside or self._crew.is_callers():
             raise error
         task.uncancel()  # it must not end as a silent success
         cancelled = NodeCancelledError()

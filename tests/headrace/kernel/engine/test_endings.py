@@ -90,6 +90,32 @@ async def test_no_node_starts_after_a_cancel_even_where_none_ever_waits() -> Non
     assert finish(heard).status is RunState.CANCELLED
 
 
+async def test_a_run_cancelled_before_its_first_event_calls_no_node() -> None:
+    events = squares().events(Many(1))
+    assert events.cancel()
+    assert names([event async for event in events]) == ["RunStarted", "RunCancelled", "RunFinished"]
+
+
+async def test_a_cancel_reaches_a_node_that_waits_where_there_is_nothing_to_shut_down() -> None:
+    pipe = Pipe("patient")
+
+    @pipe.node
+    async def wait(message: Many) -> Sum:
+        await anyio.sleep_forever()
+        return Sum(message.count)
+
+    events = pipe.events(Many(1))
+    told: list[KernelEvent] = []
+    async for event in events:
+        told.append(event)
+        if isinstance(event, NodeStarted):
+            assert events.cancel()
+    assert names(told) == ["RunStarted", "NodeStarted wait", "RunCancelled", "RunFinished"]
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
 async def test_closing_the_iterator_early_cancels_the_run_and_cleans_up() -> None:
     pipe, called = waiting()
     heard: list[KernelEvent] = []
@@ -235,8 +261,23 @@ async def test_a_node_that_cancels_its_own_task_fails_its_run() -> None:
         await anyio.lowlevel.checkpoint()
         return None
 
-    last = finish(await story(pipe, Many(1)))
-    assert last.status in (RunState.FAILED, RunState.CANCELLED)
+    assert why(await story(pipe, Many(1))).error == "NodeCancelledError"
+
+
+async def test_a_node_that_cancels_the_leading_task_of_its_run_fails_it() -> None:
+    pipe = Pipe("suicide")
+
+    @pipe.node
+    async def work(message: Many) -> Sum:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await anyio.lowlevel.checkpoint()
+        return Sum(message.count)
+
+    events = await story(pipe, Many(1))
+    assert why(events).error == "NodeCancelledError"
+    assert finish(events).status is RunState.FAILED
 
 
 async def test_a_cancelled_wait_in_a_node_is_its_failure() -> None:

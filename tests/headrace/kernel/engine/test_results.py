@@ -5,6 +5,7 @@ import anyio.lowlevel
 import pytest
 from msgspec import Struct
 from tests.headrace.kernel.engine.pipes import Done, Item, Left, Many, Right, Sum, chain, squares
+from tests.headrace.kernel.engine.told import finish, story
 
 from headrace import (
     Context,
@@ -70,6 +71,10 @@ async def test_calls_that_wait_do_so_side_by_side_up_to_the_bound() -> None:
 
     assert await pipe.run(Many(20), concurrency=7) == Sum(20)
     assert most == 7
+
+
+async def test_calls_that_never_wait_need_no_task_but_the_run_s() -> None:
+    assert finish(await story(squares(), Many(10))).metrics.tasks == 1
 
 
 async def test_what_is_gathered_is_in_order_of_emission_whatever_finished_first() -> None:
