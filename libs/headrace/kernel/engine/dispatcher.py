@@ -75,7 +75,7 @@ class EngineDispatcher(Dispatcher):
         """Decide for every output of a call, or for the first page of a long series; raises as `Dispatcher`'s."""
         node = work.node
         if len(returned) == 1 and not node.opens:
-            (output,) = returned
+            output: object = returned[0]
             ways = self._ways[node.name].get(type(output))
             if ways is not None:  # most calls
                 dispatch = Dispatch(items=1)
