@@ -96,6 +96,10 @@ def test_only_an_operator_sees_names_of_keys() -> None:
     assert scanning == ["shop.operator"]
 
 
+def test_an_operator_looks_in_one_step_and_watches() -> None:
+    assert {"+multi", "+exec", "+watch", "+unwatch"} <= set(user("operator").keyless)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
     with RedisServer() as running:

@@ -30,6 +30,7 @@ REPLY = "reply"
 
 _SCRIPTS = ("eval", "evalsha")
 _TIME = ("+time", "+ping")
+_TRANSACTIONS = ("+multi", "+exec", "+discard", "+watch", "+unwatch")  # what looks are made of that no write may split
 _CLUSTER = ("+cluster|slots", "+asking", "+client|id", "+client|unblock")
 _CONSUME = (
     *("xreadgroup", "xack", "xdel", "xautoclaim", "xpending"),
@@ -65,7 +66,7 @@ def users_of(plan: ExecutionPlan, namespace: str, *, partitions: int = 1, on_clu
         KEDA: (Rule(("xlen",), places.streams(plan, plan.groups), Access.READ),),
     }
     services = tuple(User(f"{namespace}.{service}", keyless, found) for service, found in rules.items())
-    whole = ("+@read", "+@write", "-@dangerous", "+info", "+scan", *(f"~{key}" for key in places.all))
+    whole = ("+@read", "+@write", "-@dangerous", "+info", "+scan", *_TRANSACTIONS, *(f"~{key}" for key in places.all))
     scripts = tuple(f"+{command}" for command in _SCRIPTS)
     return (*services, User(f"{namespace}.{OPERATOR}", (*keyless, *whole, *scripts)))
 
