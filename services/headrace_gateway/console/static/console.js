@@ -404,7 +404,7 @@ function bars(story) {
 function timeline(story) {
   const found = bars(story);
   if (!found.length) return h("section", {}, h("h3", {}, "Timeline"), h("p", { class: "soft" }, story.events.length ? "Nothing of it has been called." : "This run keeps no events. Runs that are followed, such as by server-sent events, do."));
-  const ended = story.events.find((event) => STATES.includes(event.kind)), last = ended?.at_ms ?? story.now_ms, start = Math.min(story.created_ms, ...found.map((bar) => bar.from)), whole = Math.max(1, last - start);
+  const ended = story.events.find((event) => STATES.includes(event.kind)), last = Math.max(ended?.at_ms ?? story.now_ms, ...found.map((bar) => bar.to ?? 0)), start = Math.min(story.created_ms, ...found.map((bar) => bar.from)), whole = Math.max(1, last - start);
   const rows = found.map((bar) => {
     const fill = h("i", { class: bar.how }), to = bar.to ?? last;
     fill.style.left = `${100 * (bar.from - start) / whole}%`;
