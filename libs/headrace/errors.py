@@ -53,14 +53,7 @@ class HeadraceError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # an exception is pickled as a call with its text, which is not what ours are made of
-        return _restored, (type(self), self.args, self.__dict__)
-
-
-def _restored(kind: type[HeadraceError], args: tuple[Any, ...], fields: dict[str, Any]) -> HeadraceError:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(fields)
-    return error
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class CompileError(HeadraceError):

@@ -17,7 +17,7 @@ from headrace.bus.tcp.bus import TcpBus
 from headrace.bus.tcp.guards import Guards
 from headrace.bus.tcp.outbox import HIGH_BYTES
 from headrace.bus.tcp.peer import UNDER_WAY_CALLS
-from headrace.errors import BusError, BusFullError, BusUnavailableError, SettingsError
+from headrace.errors import BusError, BusFullError, BusUnavailableError
 from headrace.ledger.terminal import cancelled
 from headrace.ledger.values import Answer, Emit, Submission, Submitted
 from headrace.testing.bus_contract import DONE, IN, commit, match, read, submission, trace
@@ -368,12 +368,6 @@ async def test_a_caller_waits_while_the_broker_takes_no_more() -> None:
         assert connection._outbox.unsent_bytes <= HIGH_BYTES + (1 << 21)
         proxy.thaw()
         assert await asyncio.gather(*asked) == [[Submitted.NEW]] * 40
-
-
-async def test_a_broker_listens_on_its_own_machine_alone() -> None:
-    with pytest.raises(SettingsError, match="on another machine"):
-        async with serving(MemoryBus(), KEYS, address=Address("0.0.0.0", 0)):  # noqa: S104 - that is the point
-            pass
 
 
 async def test_the_error_of_who_serves_comes_out_as_it_is() -> None:

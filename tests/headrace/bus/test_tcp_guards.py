@@ -9,6 +9,7 @@ import pytest
 from tests.headrace.bus.tcp_wire import KEYS, NEW, OLD, Intruder, call, intruder, refusals
 
 from headrace.bus.memory.bus import MemoryBus
+from headrace.bus.tcp.address import Address
 from headrace.bus.tcp.broker import Broker, serving
 from headrace.bus.tcp.bus import TcpBus
 from headrace.bus.tcp.frames import Kind, Sealer
@@ -16,7 +17,7 @@ from headrace.bus.tcp.guards import Guards
 from headrace.bus.tcp.methods import BY_NAME, CANCEL, Call, joined
 from headrace.bus.tcp.peer import GREETED_AT_A_TIME
 from headrace.bus.tcp.refusals import Refusal
-from headrace.errors import BusUnavailableError
+from headrace.errors import BusUnavailableError, SettingsError
 from headrace.ledger.values import Commit
 from headrace.testing.bus_contract import submission
 from headrace.testing.clock import ManualClock
@@ -267,3 +268,9 @@ async def test_a_call_that_fails_otherwise_than_a_bus_may_is_an_error_to_its_cal
         answer = await peer.ask("commit", msgspec.msgpack.encode(["pipe.in", [of_no_lane]]))
         assert (answer.error, answer.why) == ("bus_failed", "KeyError")
         assert (await peer.ask("now_ms", b"\x90")).error == ""
+
+
+async def test_a_broker_listens_on_its_own_machine_alone() -> None:
+    with pytest.raises(SettingsError, match="on another machine"):
+        async with serving(MemoryBus(), KEYS, address=Address("0.0.0.0", 0)):  # noqa: S104 - that is the point
+            pass
