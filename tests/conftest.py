@@ -11,10 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from tests.support.redis_provider import NEED_REDIS, have_binary, provide_redis
 from tests.support.redis_server import DURABLE, RedisServer
 
 from headrace.testing.wait import wait_until_sync
+
+settings.register_profile("headrace", deadline=None)  # how long a case takes is for benchmarks to say
+settings.load_profile("headrace")
 
 ASYNC_FIXTURES = ("anyio_backend", "no_stray_tasks")
 THREAD_GRACE_S = 2.0  # a pool that was told to stop has its last threads on their way out

@@ -65,9 +65,9 @@ def meet(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
     arrivals = run.joins.get(join.name)
     if arrivals is None or arrivals.has_fired:
         return False
-    if not join.gathers and (slot in arrivals.by_slot or len(arrivals.by_slot) + 1 >= len(join.slots)):
-        return False
     feeders = run.feeders
+    if not join.gathers and (slot in arrivals.by_slot or not _waits_for_more(run, join, arrivals, slot)):
+        return False
     names: list[str] = []
     for feed in ended:
         name = feed.name
@@ -132,6 +132,13 @@ def _begin(trace_id: str, run: Run, join: Join, feeds: tuple[Feed, ...], effects
     if join.timeout_ms:
         effects.append(Scheduled(trace_id, join.group, join.timeout_ms, Alarm(join)))
     return arrivals
+
+
+def _waits_for_more(run: Run, join: Join, arrivals: Arrivals, filled: str) -> bool:
+    """Tell whether another slot than the one that is filled just now is empty, and can still be fed."""
+    return any(
+        slot != filled and slot not in arrivals.by_slot and f"{join.name}:{slot}" in run.feeders for slot in join.slots
+    )
 
 
 def _count(run: Run, feed: Feed, by: int) -> None:

@@ -63,7 +63,7 @@ async def test_the_gate_closes_when_this_process_may_be_taken_for_dead_and_opens
     async with beside(bus, listener):
         await listener.opened()
         await wait_until(lambda: not listener.is_open(), description="it has been silent")
-        assert bus.calls["abandoned"] == 2
+        assert bus.calls["abandoned"] <= 2, "no answer has come since"
         ending = asyncio.create_task(bus.end(trace_id, cancelled()))
         await listener.opened()
         assert heard.traces == [trace_id]

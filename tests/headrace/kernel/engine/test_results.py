@@ -157,6 +157,28 @@ async def test_a_partial_join_fires_without_what_was_dropped() -> None:
     assert await pipe.run(Many(3)) == Sum(3)
 
 
+async def test_a_partial_join_fires_with_its_last_message_where_the_other_slot_is_lost_already() -> None:
+    pipe = Pipe("partly")
+
+    @pipe.node
+    async def switch(message: Many) -> Left | Right:
+        return Left(message.count)
+
+    @pipe.node
+    async def first_step(message: Many) -> Item:
+        return Item(message.count)
+
+    @pipe.node
+    async def last_step(message: Item) -> Done:
+        return Done(message.number)
+
+    @pipe.node
+    async def all_three(late: Done, one: Partial[Left], other: Partial[Right]) -> Sum:
+        return Sum(late.number if one is not None and other is None else -1)
+
+    assert await pipe.run(Many(3)) == Sum(3)
+
+
 async def test_a_join_that_lost_a_parent_fails_the_run_at_once() -> None:
     pipe = Pipe("starved")
 
