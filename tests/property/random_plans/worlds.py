@@ -175,10 +175,11 @@ class _Run:
         if not any(come.values()):
             return
         missing = [slot for slot in node.slots if not come[slot.name]]
-        for slot in missing:
-            if slot.how != "partial":
-                self._fail(scope, node, "join_starved", self._left_by(scope, slot.kinds))
-                return
+        required = [slot for slot in missing if slot.how != "partial"]
+        for slot in required:  # whichever is the first to be lost
+            self._fail(scope, node, "join_starved", self._left_by(scope, slot.kinds))
+        if required:
+            return
         chosen = {name: messages[self._choose(len(messages))] for name, messages in come.items() if messages}
         first = chosen[next(slot.name for slot in node.slots if slot.name in chosen)]
         past = frozenset(ending for message in chosen.values() for ending in message.past)
