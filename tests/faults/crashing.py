@@ -11,9 +11,11 @@ from pydantic import Field
 from headrace.bus.protocol import DEFAULT_KEPT_EVENTS
 from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.call import Call
+from headrace.bus.redis.channels import RedisChannels
 from headrace.bus.redis.events import RedisEvents
 from headrace.bus.redis.ingress import RedisIngress
 from headrace.bus.redis.replies import RedisReplies
+from headrace.bus.redis.roster import RedisRoster
 from headrace.bus.redis.server import Server
 from headrace.bus.redis.work import RedisWork
 from headrace.ledger.values import Answer, Commit, Delivery, TerminalEvent
@@ -77,6 +79,8 @@ class CrashingBus(RedisBus):
         RedisIngress.__init__(self, server)
         RedisReplies.__init__(self, server)
         RedisEvents.__init__(self, server)
+        RedisRoster.__init__(self, server)
+        RedisChannels.__init__(self, server)
         self._point = settings.crash_at
         self._consumer = settings.consumer
 

