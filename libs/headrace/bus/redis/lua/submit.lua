@@ -51,6 +51,7 @@ local function start(first, pipe, is_counted)
   if inbox ~= '' then redis.call('HSET', env.waiters, trace, inbox) end
   work(run)()
   save_run(run)
+  if is_counted and run.state ~= 'open' then open_runs[pipe] = open_runs[pipe] - 1 end
 end
 
 local function answer(first, dead, letter, pipe, most_open)
