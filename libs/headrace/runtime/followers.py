@@ -114,7 +114,7 @@ class Followers:
                     _log.warning("events_unreadable", code=error.code)
                     await asyncio.sleep(_RETRY_S)
                 else:
-                    self._give(found)
+                    self._give(wanted, found)
         finally:
             self.close()
 
@@ -149,7 +149,9 @@ class Followers:
                 await asyncio.wait((reading,))
         return {} if reading.cancelled() else reading.result()
 
-    def _give(self, found: Mapping[str, list[RunEvent]]) -> None:
+    def _give(self, wanted: Mapping[str, int], found: Mapping[str, list[RunEvent]]) -> None:
         for follower in self._followers:
-            if follower.has_room and follower.trace_id in found:
-                follower.give(found[follower.trace_id])
+            events = found.get(follower.trace_id)
+            # who came, or took, during the read may be behind the place that was read from
+            if events and follower.has_room and follower.after >= wanted[follower.trace_id]:
+                follower.give(events)
