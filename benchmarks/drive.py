@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -53,6 +54,8 @@ async def _measure(call: Callable[[], Awaitable[Any]], given: argparse.Namespace
         await call()
     if time.perf_counter() - started < _SLOW_S:
         await _load(call, given.outstanding, _WARM_S)
+    gc.collect()
+    gc.freeze()  # what the libraries are made of: a look through it would be measured as a peer's slow answers
     _say("begin")
     wall, cpu = time.perf_counter(), time.process_time()
     latencies = sorted(await _load(call, given.outstanding, given.seconds))

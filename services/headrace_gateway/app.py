@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from headrace.bus.protocol import Bus
 from headrace.errors import HeadraceError
@@ -44,6 +46,19 @@ from headrace_gateway.websocket import sockets_router
 
 _CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
 _CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
+
+
+class _Application(FastAPI):
+    """Takes requests to pipes the short way.
+
+    Attributes:
+        short_way: Set once the endpoints are known.
+    """
+
+    short_way: ShortWay
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.short_way(scope, receive, send)
 
 
 def create_app(  # noqa: PLR0913 - the parts of one application, all but three by name
@@ -103,7 +118,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
             yield
 
     endpoints, durations = pipe_endpoints(served), RequestDurations()
-    app = FastAPI(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
+    app = _Application(title=", ".join(clients), lifespan=lifespan, redoc_url=None)
     for router in (
         pipes_router(served, endpoints),
         runs_router(served),
@@ -119,8 +134,8 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     app.state.waiters = waiters
     app.state.followers = followers
     _answer_errors(app)
-    app.add_middleware(
-        ShortWay, endpoints=endpoints, handlers=app.exception_handlers, took=durations.observe, traces=traces
+    app.short_way = ShortWay(
+        partial(FastAPI.__call__, app), endpoints, app.exception_handlers, durations.observe, traces
     )
     _describe(app, plans, access.schemes if access else ())
     return app

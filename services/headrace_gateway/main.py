@@ -14,6 +14,7 @@ from headrace.observe.traces import open_traces
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.reply.waiters import Waiters
 from headrace.runtime.compose import beside, instance_name
+from headrace.runtime.garbage import spare_the_start
 from headrace.runtime.load import load_plan
 from headrace.runtime.measured import coordinator_samples
 from headrace.runtime.reports import Beat, Reports
@@ -76,6 +77,7 @@ async def serve(settings: GatewaySettings) -> None:
             def started() -> None:
                 url = address_of(listening)
                 _log.info("gateway_started", url=url, pipes=pipes, with_reply=settings.with_reply)
+                spare_the_start()
                 reports.ready(lambda: beat_of(app.state.waiters), url=url)
 
             async with beside(bus, reports):

@@ -1,4 +1,4 @@
-"""The short way of a request to a pipe's endpoint, past the framework's routing, which costs more than the endpoint.
+"""The short way of a request to a pipe's endpoint, past the framework, which costs as much as the endpoint.
 
 The routes stay, for the schema and for everything else; an error becomes the same answer on either way.
 """
@@ -21,9 +21,10 @@ Handlers = Mapping[Any, Callable[[Request, Any], Any]]
 
 
 class ShortWay:
-    """Middleware that answers POST requests to some paths itself.
+    """Answers POST requests to some paths itself.
 
     Args:
+        app: Answers all others.
         endpoints: By path.
         handlers: The application's, which turn errors into answers.
         took: Told of each request's path, the status of its answer, and the seconds until it was made.
@@ -51,11 +52,15 @@ class ShortWay:
             await self._app(scope, receive, send)
             return
         started_s = time.perf_counter()
-        response = await self._answer(endpoint, scope, receive, send)
+        response, fault = await self._answer(endpoint, scope, receive, send)
         self._took(scope["path"], response.status_code, time.perf_counter() - started_s)
         await response(scope, receive, send)
+        if fault is not None:  # answered, and the server's to log
+            raise fault
 
-    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> Response:
+    async def _answer(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Response, Exception | None]:
         if self._traces is None:
             return await self._answered(endpoint, Request(scope, receive, send))
         asked = traceparent_of(Headers(scope=scope).get(_TRACEPARENT))
@@ -64,19 +69,11 @@ class ShortWay:
             headers = [*others, (_TRACEPARENT.encode(), traceparent.encode())]
             return await self._answered(endpoint, Request({**scope, "headers": headers}, receive, send))
 
-    async def _answered(self, endpoint: Endpoint, request: Request) -> Response:
+    async def _answered(self, endpoint: Endpoint, request: Request) -> tuple[Response, Exception | None]:
+        """Give the answer, and the fault of ours that it is the answer to."""
         try:
-            return await endpoint(request)
-        except Exception as error:
-            answer = await self._response_of(error, request)
-            if answer is None:
-                raise
-            return answer
-
-    async def _response_of(self, error: Exception, request: Request) -> Response | None:
-        """Give what an error is answered with; None where only the top of the application knows."""
-        for kind in type(error).__mro__:
-            if kind is not Exception and kind in self._handlers:
-                response: Response = await self._handlers[kind](request, error)
-                return response
-        return None
+            return await endpoint(request), None
+        except Exception as error:  # noqa: BLE001 - answered as any, and raised once it is
+            kind = next(kind for kind in type(error).__mro__ if kind in self._handlers)
+            response: Response = await self._handlers[kind](request, error)
+            return response, error if kind is Exception else None

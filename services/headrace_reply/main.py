@@ -9,6 +9,7 @@ from headrace.observe.metrics.exposition import serving_metrics
 from headrace.observe.traces import open_traces
 from headrace.reply.coordinator import ReplyCoordinator
 from headrace.runtime.compose import beside, coordinating
+from headrace.runtime.garbage import spare_the_start
 from headrace.runtime.heartbeat import heartbeats
 from headrace.runtime.life import Life
 from headrace.runtime.measured import coordinator_samples
@@ -51,6 +52,7 @@ async def serve(settings: ReplySettings) -> None:
                         serving_metrics(settings.metrics_host, settings.metrics_port, counts) as metrics,
                     ):
                         _log.info("reply_started", metrics=metrics)
+                        spare_the_start()
                         reports.ready(lambda: beat_of(coordinator, life))
                         await stopping.wait()
                 _log.info("reply_stopped", **coordinator.counts)

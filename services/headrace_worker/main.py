@@ -16,6 +16,7 @@ from headrace.observe.metrics.exposition import serving_metrics
 from headrace.observe.traces import Traces, open_traces
 from headrace.runtime.compose import beside, consuming
 from headrace.runtime.consumer import Consumer, ConsumerOptions
+from headrace.runtime.garbage import spare_the_start
 from headrace.runtime.heartbeat import heartbeats
 from headrace.runtime.levels import Levels
 from headrace.runtime.life import Life
@@ -62,6 +63,7 @@ async def serve(settings: WorkerSettings) -> None:
                     async with beside(bus, *heartbeats(settings.heartbeat_file, life)):
                         is_signed = settings.signing_keys is not None
                         _log.info("worker_started", **about, is_signed=is_signed, metrics=metrics)
+                        spare_the_start()
                         reports.ready(lambda: beat_of(consumer, life))
                         await stopping.wait()
             _log.info("worker_stopped", **about, in_flight=consumer.in_flight, **consumer.counts)
