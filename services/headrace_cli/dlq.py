@@ -13,7 +13,7 @@ from headrace.bus.redis.inspect.letters import FoundLetter, Wanted, all_letters,
 from headrace.kernel.clock import SystemClock
 from headrace.settings.bus import framing
 from headrace_cli.ending import run_to_end
-from headrace_cli.letters import GroupOption, KindOption, TraceOption, described, frames_of, line_of, parsed, spelled
+from headrace_cli.letters import GroupOption, KindOption, TraceOption, described, frames_of, parsed, spelled
 from headrace_cli.operate import (
     EXIT_FOUND,
     AsJson,
@@ -60,7 +60,7 @@ async def _list(settings: OperateSettings, wanted: Wanted, limit: int, *, as_jso
             if len(shown) < limit:
                 shown.append(letter)
     if as_json:
-        write_json({"letters": [line_of(letter) for letter in shown], "matched": total})
+        write_json({"letters": [letter.line for letter in shown], "matched": total})
     else:
         _write(shown, total)
     return 0
@@ -112,7 +112,7 @@ async def _show(settings: OperateSettings, name: tuple[str, int, str], *, with_b
         return _gone(name)
     frames = frames_of(found, framing(settings), with_body=with_body)
     if as_json:
-        write_json({"letter": line_of(found), "frames": frames})
+        write_json({"letter": found.line, "frames": frames})
         return 0
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="cyan", no_wrap=True)

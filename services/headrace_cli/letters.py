@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from msgspec import Struct
 
 from headrace.bus.redis.inspect.letters import FoundLetter, parse_name
 from headrace.errors import EnvelopeError
@@ -15,24 +14,6 @@ from headrace_cli.wording import at, failure, span
 GroupOption = Annotated[str, typer.Option("--group", help="Only of this group, as 'group' or 'pipe.group'.")]
 KindOption = Annotated[str, typer.Option("--kind", help="Only of failures of this kind, such as step or timeout.")]
 TraceOption = Annotated[str, typer.Option("--trace", help="Only of this run.")]
-
-
-class LetterLine(Struct, frozen=True):
-    """A dead letter in JSON, without its frames; times are Unix milliseconds."""
-
-    id: str
-    group: str
-    trace_id: str = ""
-    node: str = ""
-    kind: str = ""
-    source: str = ""
-    error: str = ""
-    detail: str = ""
-    attempts: int = 0
-    deliveries: int = 0
-    first_ms: int = 0
-    at_ms: int = 0
-    plan: str = ""
 
 
 def parsed(name: str) -> tuple[str, int, str]:
@@ -46,29 +27,6 @@ def parsed(name: str) -> tuple[str, int, str]:
 def spelled(name: tuple[str, int, str]) -> str:
     """Spell the name of a letter as a command line takes it."""
     return "/".join(map(str, name))
-
-
-def line_of(found: FoundLetter) -> LetterLine:
-    """Give the JSON form; of one that is none of ours only where it lies."""
-    letter = found.read
-    if letter is None:
-        return LetterLine(found.name, found.stream)
-    why = letter.failure
-    return LetterLine(
-        found.name,
-        found.stream,
-        letter.trace_id,
-        why.node,
-        why.kind,
-        why.source,
-        why.error,
-        why.detail,
-        letter.attempt,
-        letter.deliveries,
-        letter.first_ms,
-        letter.at_ms,
-        letter.plan,
-    )
 
 
 def described(found: FoundLetter, now_ms: float) -> Iterator[tuple[str, str]]:

@@ -98,7 +98,7 @@ class TestTrace:
         [letter] = operator.letters()
         written = operator.types("trace", trace_id)
         assert "because of step in approve (ValueError), source user_code" in written
-        assert letter["id"] in written
+        assert letter["name"] in written
         assert "the secret" not in written
 
     def test_a_run_that_is_unknown_is_exit_code_1(self, operator: Operator) -> None:
@@ -111,34 +111,34 @@ class TestDeadLetters:
         first, second = operated.fail(operator.url, operator.namespace, 2)
         letters = operator.letters()
         assert [letter["trace_id"] for letter in letters] == [first, second]
-        assert re.fullmatch(r"orders\.office/0/\d+-\d+", letters[0]["id"])
+        assert re.fullmatch(r"orders\.office/0/\d+-\d+", letters[0]["name"])
         assert (letters[0]["node"], letters[0]["kind"], letters[0]["error"]) == ("approve", "step", "ValueError")
         assert [letter["trace_id"] for letter in operator.letters("--trace", second)] == [second]
         assert operator.letters("--kind", "timeout") == operator.letters("--group", "store") == []
         assert len(operator.letters("orders", "--group", "office", "--kind", "step")) == 2
         written = operator.types("dlq", "ls", "--limit", "1")
-        assert letters[0]["id"] in written
+        assert letters[0]["name"] in written
         assert "1 of 2 dead letters" in written
 
     def test_the_message_is_shown_only_where_it_is_asked_for(self, operator: Operator) -> None:
         operated.fail(operator.url, operator.namespace)
         [letter] = operator.letters()
-        [frame] = operator.asks("dlq", "show", letter["id"])["frames"]
+        [frame] = operator.asks("dlq", "show", letter["name"])["frames"]
         assert (frame["node"], "body" in frame) == ("approve", False)
-        assert operator.asks("dlq", "show", letter["id"], "--body")["frames"][0]["body"] == {"value": -1}
-        assert "step in approve (ValueError), source user_code" in operator.types("dlq", "show", letter["id"])
+        assert operator.asks("dlq", "show", letter["name"], "--body")["frames"][0]["body"] == {"value": -1}
+        assert "step in approve (ValueError), source user_code" in operator.types("dlq", "show", letter["name"])
 
     def test_redriving_starts_runs_and_says_what_was_gone(
         self, operator: Operator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         operated.fail(operator.url, operator.namespace, 2)
-        first, second = (letter["id"] for letter in operator.letters())
+        first, second = (letter["name"] for letter in operator.letters())
         gone = first.rpartition("/")[0] + "/1-1"
         monkeypatch.setattr(operated, "gives_up", set[int]())
         answer = operator.asks("dlq", "redrive", APP, first, gone, code=1)
         assert list(answer["started"]) == [first]
         assert (answer["gone"], answer["refused"]) == ([gone], {})
-        assert [letter["id"] for letter in operator.letters()] == [second]
+        assert [letter["name"] for letter in operator.letters()] == [second]
         trace_id = answer["started"][first]
         assert operator.types("signal", APP, trace_id, "approval", '{"by":"Ada"}') == "signal 'approval' was taken\n"
         assert operated.finish(operator.url, operator.namespace, trace_id) == b'{"value":0}'
@@ -151,7 +151,7 @@ class TestDeadLetters:
 
     def test_purging_needs_a_yes(self, operator: Operator) -> None:
         operated.fail(operator.url, operator.namespace, 3)
-        one, *_ = (letter["id"] for letter in operator.letters())
+        one, *_ = (letter["name"] for letter in operator.letters())
         assert "would throw 3 dead letters away" in operator.types("dlq", "purge", "--all", code=2)
         assert operator.types("dlq", "purge", one, "--yes") == "1 purged, 0 gone\n"
         assert operator.types("dlq", "purge", one, "--yes", code=1) == "0 purged, 1 gone\n"

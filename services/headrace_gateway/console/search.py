@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
-from headrace.bus.redis.inspect.letters import FoundLetter
+from headrace.bus.redis.inspect.letters import LetterLine
 from headrace.bus.redis.inspect.runs import RunLine, RunList
 from headrace_gateway.console.sight import Letters
 
@@ -46,27 +46,10 @@ class RunPage(Struct, frozen=True):
     is_all: bool
 
 
-class LetterRow(Struct, frozen=True):
-    """A dead letter without its messages. The detail is empty unless the operator has details told."""
-
-    name: str
-    group: str
-    trace_id: str = ""
-    node: str = ""
-    kind: str = ""
-    source: str = ""
-    error: str = ""
-    detail: str = ""
-    attempts: int = 0
-    deliveries: int = 0
-    first_ms: int = 0
-    at_ms: int = 0
-
-
 class LetterPage(Struct, frozen=True):
     """A page of dead letters; as `RunPage`."""
 
-    rows: list[LetterRow]
+    rows: list[LetterLine]
     matched: int
     kinds: dict[str, int]
     is_all: bool
@@ -88,37 +71,16 @@ def find_runs(runs: RunList, asked: Asked) -> RunPage:
 
 def find_letters(letters: Letters, asked: Asked) -> LetterPage:
     """Find dead letters, newest first."""
-    rows = [_row(found) for found in letters.found if found.stream.partition(".")[0] in asked.pipes]
+    rows = [found.line for found in letters.found if found.stream.partition(".")[0] in asked.pipes]
     among = [row for row in rows if _has(row, asked.text)]
     fitting = sorted((row for row in among if asked.kind in ("", row.kind)), key=lambda row: row.at_ms, reverse=True)
     page = fitting[asked.offset : asked.offset + asked.limit]
     return LetterPage(page, len(fitting), _kinds(among), letters.is_all)
 
 
-def _has(row: LetterRow, text: str) -> bool:
+def _has(row: LetterLine, text: str) -> bool:
     return row.trace_id.startswith(text.lower()) or text in row.node or text in row.name
 
 
-def _kinds(rows: Iterable[LetterRow]) -> dict[str, int]:
+def _kinds(rows: Iterable[LetterLine]) -> dict[str, int]:
     return dict(Counter(row.kind for row in rows if row.kind))
-
-
-def _row(found: FoundLetter) -> LetterRow:
-    letter = found.read
-    if letter is None:
-        return LetterRow(found.name, found.stream)
-    why = letter.failure
-    return LetterRow(
-        name=found.name,
-        group=found.stream,
-        trace_id=letter.trace_id,
-        node=why.node,
-        kind=why.kind,
-        source=why.source,
-        error=why.error,
-        detail=why.detail,
-        attempts=letter.attempt,
-        deliveries=letter.deliveries,
-        first_ms=letter.first_ms,
-        at_ms=letter.at_ms,
-    )

@@ -61,6 +61,51 @@ class FoundLetter(Struct, frozen=True):
         """What names it on a command line."""
         return f"{self.stream}/{self.letter.partition}/{self.letter.id}"
 
+    @property
+    def line(self) -> "LetterLine":
+        """What is shown of it; of one that is none of ours only where it lies."""
+        letter = self.read
+        if letter is None:
+            return LetterLine(self.name, self.stream)
+        why = letter.failure
+        return LetterLine(
+            self.name,
+            self.stream,
+            letter.trace_id,
+            why.node,
+            why.kind,
+            why.source,
+            why.error,
+            why.detail,
+            letter.attempt,
+            letter.deliveries,
+            letter.first_ms,
+            letter.at_ms,
+            letter.plan,
+        )
+
+
+class LetterLine(Struct, frozen=True):
+    """A dead letter as it is shown, without its frames; times are Unix milliseconds.
+
+    Attributes:
+        detail: Empty unless the operator has details told.
+    """
+
+    name: str
+    group: str
+    trace_id: str = ""
+    node: str = ""
+    kind: str = ""
+    source: str = ""
+    error: str = ""
+    detail: str = ""
+    attempts: int = 0
+    deliveries: int = 0
+    first_ms: int = 0
+    at_ms: int = 0
+    plan: str = ""
+
 
 def parse_name(name: str) -> tuple[str, int, str] | None:
     """Read the name of a letter: stream, partition, id; None where it is none."""
