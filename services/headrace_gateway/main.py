@@ -77,9 +77,9 @@ async def serve(settings: GatewaySettings) -> None:
             def started() -> None:
                 url = address_of(listening)
                 _log.info("gateway_started", url=url, pipes=pipes, with_reply=settings.with_reply)
-                spare_the_start()
                 reports.ready(lambda: beat_of(app.state.waiters), url=url)
 
+            spare_the_start()
             async with beside(bus, reports):
                 await serve_http(
                     app,

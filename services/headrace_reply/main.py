@@ -45,6 +45,7 @@ async def serve(settings: ReplySettings) -> None:
             with stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping:
                 if not await until_reachable(bus, stopping):
                     return
+                spare_the_start()
                 async with coordinating(bus, traces=traces) as coordinator:
                     life, counts = Life(coordinator), partial(coordinator_samples, coordinator)
                     async with (
@@ -52,7 +53,6 @@ async def serve(settings: ReplySettings) -> None:
                         serving_metrics(settings.metrics_host, settings.metrics_port, counts) as metrics,
                     ):
                         _log.info("reply_started", metrics=metrics)
-                        spare_the_start()
                         reports.ready(lambda: beat_of(coordinator, life))
                         await stopping.wait()
                 _log.info("reply_stopped", **coordinator.counts)

@@ -58,12 +58,12 @@ async def serve(settings: WorkerSettings) -> None:
             with stop_signals(settings.parent_fd, orphan_s=settings.orphan_s) as stopping:
                 if not await until_reachable(bus, stopping):
                     return
+                spare_the_start()
                 async with _consuming(plan, bus, settings, frames, traces) as (consumer, metrics):
                     life = Life(consumer)
                     async with beside(bus, *heartbeats(settings.heartbeat_file, life)):
                         is_signed = settings.signing_keys is not None
                         _log.info("worker_started", **about, is_signed=is_signed, metrics=metrics)
-                        spare_the_start()
                         reports.ready(lambda: beat_of(consumer, life))
                         await stopping.wait()
             _log.info("worker_stopped", **about, in_flight=consumer.in_flight, **consumer.counts)

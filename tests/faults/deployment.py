@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Self
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from tests.faults.app import Ask, Counted, Do, pipe
 from tests.faults.crashing import Point
 from tests.support.leaks import assert_no_leaks
@@ -146,7 +147,12 @@ class Deployment:
     async def pending(self, group: str) -> int:
         """Count a group's entries that are in the hands of workers."""
         async with Redis.from_url(self.url) as redis:
-            return int((await redis.xpending(self.keys.stream(self.plan.stream(group)), WORKERS))["pending"])
+            try:
+                return int((await redis.xpending(self.keys.stream(self.plan.stream(group)), WORKERS))["pending"])
+            except ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                return 0  # no worker has read yet
 
     async def waited_for(self) -> int:
         """Count the runs that somebody is registered to wait for."""
