@@ -10,7 +10,7 @@ from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import ExecutionPlan, PlanNode, Route
 from headrace.kernel.feeds import Feeds
 from headrace.kernel.journal import NoRouteError, SuspendError
-from headrace.kernel.scopes import child_scope, outer_scope
+from headrace.kernel.scopes import child_scope, digest, outer_scope
 from headrace.kernel.work import Headers, Work, addressed, child, opening, visiting
 from headrace.ledger.terminal import completed
 from headrace.ledger.values import Arrive, Emit, Enqueue, Open, Output, Terminal
@@ -90,6 +90,8 @@ class Dispatcher:
         for route in self._plan.entry:
             visits = visiting(headers.visits, self._plan.nodes[route.node])
             own = headers if visits is headers.visits else structs.replace(headers, visits=visits)
+            if len(self._plan.entry) > 1:  # each is a call of its own
+                own = structs.replace(own, id=digest(f"{headers.id}/{route.node}"))
             outputs.append(self._output(own, route, headers.type, body, message))
         return outputs
 

@@ -106,6 +106,33 @@ async def test_a_run_is_followed_from_its_start_to_its_end(bus: FaultyBus) -> No
     assert all(event.time > 0 and event.trace_id == trace_id for event in events)
 
 
+async def test_each_of_two_nodes_that_a_run_starts_with_tells_of_itself(bus: FaultyBus) -> None:
+    class Left(Struct):
+        pass
+
+    class Right(Struct):
+        pass
+
+    pipe = Pipe("both")
+
+    @pipe.node(group="left")
+    async def left(ask: Ask) -> Left:
+        return Left()
+
+    @pipe.node(group="right")
+    async def right(ask: Ask) -> Right:
+        return Right()
+
+    @pipe.node(group="left")
+    async def meet(a: Left, b: Right) -> Answer:
+        return Answer("met")
+
+    async with deployed(pipe, bus) as client:
+        events = await told(client, await client.submit(Ask(), FOLLOWED))
+    assert Counter(kinds(events)) == {"node_started": 3, "node_ended": 3, "completed": 1}
+    assert len({event.invocation_id for event in events[:-1]}) == 3
+
+
 async def test_a_short_hop_tells_by_its_commit_alone_and_one_that_nobody_follows_tells_nothing(bus: FaultyBus) -> None:
     async with deployed(speaking(), bus) as client:
         trace_id = await client.submit(Ask(1), FOLLOWED)
