@@ -12,6 +12,7 @@ from headrace.graph.options import Retry
 from headrace.graph.plan import ExecutionPlan, PlanNode
 from headrace.kernel import inject
 from headrace.kernel.context import Context
+from headrace.kernel.current_call import current_call
 from headrace.kernel.elsewhere import Call
 from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, Origin
 from headrace.kernel.home import here
@@ -70,7 +71,13 @@ class Attempts:
         Raises:
             HopFailedError: It failed for good.
         """
-        publisher = publisher or self._publisher
+        token = current_call.set(work)
+        try:
+            return await self._make(work, request, state, publisher or self._publisher)
+        finally:
+            current_call.reset(token)
+
+    async def _make(self, work: Work, request: AsyncContainer | None, state: object, publisher: Publisher) -> Dispatch:
         is_heard = publisher.is_heard
         origin: Origin | None = None
         started_s = 0.0

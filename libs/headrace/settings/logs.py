@@ -5,13 +5,17 @@ Standard output belongs to a command's answer, so nothing is logged there.
 
 import logging
 import sys
-from typing import Literal
+from io import StringIO
+from typing import Literal, TextIO
 
 import structlog
 from pydantic import Field
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from headrace.kernel.current_call import current_call
+from headrace.settings.lists import Words
 from headrace.settings.log_hooks import call_log_hooks
+from headrace.settings.redaction import Redaction, masked
 from headrace.settings.sources import Settings
 
 
@@ -24,6 +28,9 @@ class LogSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."
     )
+    log_redact: Words = Field(
+        (), description="Names of fields whose values are not logged, beside those of passwords, tokens and keys."
+    )
 
 
 def set_up_logging(settings: LogSettings, service: str) -> None:
@@ -34,10 +41,11 @@ def set_up_logging(settings: LogSettings, service: str) -> None:
     """
     is_human = settings.log_format == "human" or (settings.log_format is None and sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared = _shared(service)
+    redact = Redaction(settings.log_redact)
+    shared = _shared(service, redact)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(is_human=is_human))
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(redact, is_human=is_human))
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     structlog.configure(
@@ -48,7 +56,21 @@ def set_up_logging(settings: LogSettings, service: str) -> None:
     )
 
 
-def _shared(service: str) -> list[Processor]:
+def bind_call(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say of which run and node a line is that a node writes, by whatever logger: a structlog processor."""
+    call = current_call.get()
+    if call is not None:
+        for name, value in (
+            ("trace_id", call.headers.trace_id),
+            ("pipe", call.headers.pipe),
+            ("node", call.node.name),
+            ("group", call.node.group),
+        ):
+            event.setdefault(name, value)
+    return event
+
+
+def _shared(service: str, redact: Redaction) -> list[Processor]:
     def add_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["service"] = service
         return event
@@ -59,12 +81,21 @@ def _shared(service: str) -> list[Processor]:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
+        bind_call,
+        redact,
         call_log_hooks,
     ]
 
 
-def _rendering(*, is_human: bool) -> list[Processor]:
+def _rendering(redact: Redaction, *, is_human: bool) -> list[Processor]:
     without_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if is_human:
-        return [without_meta, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [without_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        colors = sys.stderr.isatty()
+        return [without_meta, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_masked_traceback)]
+    return [without_meta, structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+
+
+def _masked_traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    written = StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    out.write(masked(written.getvalue()))

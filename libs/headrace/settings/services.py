@@ -1,23 +1,14 @@
 """The settings of each service. They need no web stack: a worker's image reads them too."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import NoDecode
+from pydantic import Field
 
 from headrace.settings.bus import BusSettings
+from headrace.settings.lists import Apps, Paths, Words
 from headrace.settings.logs import LogSettings
 from headrace.settings.sources import Settings
-
-
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Apps = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
 class PlacementSettings(Settings):
