@@ -16,9 +16,10 @@ from headrace.observe.traces import Traces
 
 _log = structlog.get_logger("headrace.consumer")
 _RETRY_S = 0.2  # between tries while the bus is away
-# Commits in one call: enough to share its cost, and few enough that a worker with all its slots taken runs the next
-# hops while the server carries these out.
+# Commits in one call: enough to share its cost where much has finished; where little has, half of that, so that whoever
+# waits for the first of them goes on while the server carries the others out.
 COMMIT_LIMIT = 64
+_FEW = COMMIT_LIMIT // 2
 
 
 class Commits:
@@ -75,7 +76,8 @@ class Commits:
 
     async def _commit_all_of(self, partition: int) -> None:
         while finished := self._finished.pop(partition, []):
-            batch, rest = finished[:COMMIT_LIMIT], finished[COMMIT_LIMIT:]
+            limit = COMMIT_LIMIT if len(finished) > COMMIT_LIMIT else _FEW
+            batch, rest = finished[:limit], finished[limit:]
             if rest:
                 self._finished[partition] = rest
             await self._commit(batch)

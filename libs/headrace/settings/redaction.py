@@ -6,7 +6,7 @@ the password of a URL and the credentials of an Authorization header.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import cast
 
 from structlog.typing import EventDict, WrappedLogger
 
@@ -53,16 +53,21 @@ class Redaction:
             event[name] = self._masked(name, value, _DEPTH)
         return event
 
-    def _masked(self, name: object, value: Any, depth: int) -> Any:  # noqa: ANN401 - whatever somebody logs
+    def _masked(self, name: object, value: object, depth: int) -> object:
         if isinstance(name, str) and value is not None and _folded(name) in self._names:
             return MASK
-        if isinstance(value, str):
-            return masked(value)
-        if depth and isinstance(value, Mapping):
-            return {inner: self._masked(inner, each, depth - 1) for inner, each in value.items()}
-        if depth and type(value) in (list, tuple):
-            return type(value)(self._masked("", each, depth - 1) for each in value)
-        return value
+        match value:
+            case str():
+                return masked(value)
+            case Mapping() if depth:
+                mapping = cast("Mapping[object, object]", value)
+                return {inner: self._masked(inner, each, depth - 1) for inner, each in mapping.items()}
+            case list() if depth:
+                return [self._masked("", each, depth - 1) for each in cast("list[object]", value)]
+            case tuple() if depth and type(cast("object", value)) is tuple:  # one with names has its own form
+                return tuple(self._masked("", each, depth - 1) for each in cast("tuple[object, ...]", value))
+            case _:
+                return value
 
 
 def masked(text: str) -> str:
