@@ -109,7 +109,7 @@ async def test_a_node_runs_on_ray_with_a_container_of_its_own(executor: Executor
     assert second.pid == second.made_in
 
 
-def test_tasks_run_on_trio_beside_ray(executor: Executor) -> None:
+async def test_tasks_run_on_trio_beside_ray(executor: Executor) -> None:
     def on_trio() -> None:
         async def main() -> None:
             async with Executor("ray", concurrency=1) as other:
@@ -120,5 +120,5 @@ def test_tasks_run_on_trio_beside_ray(executor: Executor) -> None:
     seen: list[int] = []
     thread = threading.Thread(target=on_trio)
     thread.start()
-    thread.join()
+    await anyio.to_thread.run_sync(thread.join)
     assert seen == [1, 2]
