@@ -100,10 +100,10 @@ class _Filling:
             await self._bus.submit([submissions.make(order, PLAIN, "") for order in orders])
 
     async def ask(self) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("its workers are measured on a backlog; nobody waits for an answer")
 
     async def fan_out(self, width: int) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("its workers are measured on a backlog; nobody waits for an answer")
 
 
 def _order(number: int) -> Order:

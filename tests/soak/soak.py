@@ -151,7 +151,8 @@ def _lines(options: Options) -> Iterator[str]:
 def prove_drawn(fed: Fed, client: Client, seed: int, outside: Outside) -> None:
     """Check every answer of the drawn pipe, and the sums that its keyed nodes remember."""
     expected = prove_outcomes(fed, client, seed)
-    assert outside.dead_letters() == expected.outcomes.count(FAILED), "a dead letter for each run that failed"
+    letters, failed = outside.dead_letters(), expected.outcomes.count(FAILED)
+    assert letters == failed, f"a dead letter for each run that failed: {letters} for {failed}"
     nodes = {node for node, _ in (*expected.sums, *expected.ingress)}
     found = {lane: sums for node in nodes for lane, sums in outside.sums(node).items()}
     assert found == {**expected.sums, **expected.ingress}, "the keyed sums are exact"

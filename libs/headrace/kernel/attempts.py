@@ -71,13 +71,7 @@ class Attempts:
         Raises:
             HopFailedError: It failed for good.
         """
-        token = current_call.set(work)
-        try:
-            return await self._make(work, request, state, publisher or self._publisher)
-        finally:
-            current_call.reset(token)
-
-    async def _make(self, work: Work, request: AsyncContainer | None, state: object, publisher: Publisher) -> Dispatch:
+        publisher = publisher or self._publisher
         is_heard = publisher.is_heard
         origin: Origin | None = None
         started_s = 0.0
@@ -85,6 +79,7 @@ class Attempts:
             origin = origin_of(work.headers, work.node)
             publisher.publish(NodeStarted(*publisher.stamp(origin)))
             started_s = time.perf_counter()
+        token = current_call.set(work)
         try:
             node = work.node
             if node.is_plain:
@@ -95,6 +90,8 @@ class Attempts:
             dispatch = self._dispatcher.dispatch(work, returned)
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
             return self._failed(work, as_failure(raised), origin, started_s, publisher)
+        finally:
+            current_call.reset(token)
         if origin is not None:
             publisher.publish(NodeEnded(*publisher.stamp(origin), took_s, len(returned)))
         return dispatch

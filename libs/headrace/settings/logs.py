@@ -56,7 +56,7 @@ def set_up_logging(settings: LogSettings, service: str) -> None:
     )
 
 
-def bind_call(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _bind_call(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Say of which run and node a line is that a node writes, by whatever logger: a structlog processor."""
     call = current_call.get()
     if call is not None:
@@ -81,7 +81,7 @@ def _shared(service: str, redact: Redaction) -> list[Processor]:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
-        bind_call,
+        _bind_call,
         redact,
         call_log_hooks,
     ]

@@ -71,7 +71,7 @@ async def test_lines_that_a_node_writes_by_any_logger_say_of_which_run_and_node_
 
     @pipe.node(group="front")
     async def first(ask: Ask) -> Middle:
-        logging.getLogger("a.library").warning("first")
+        logging.getLogger("third.party").warning("first")
         return Middle()
 
     @pipe.node(group="back")

@@ -44,7 +44,7 @@ def test_texts_lose_what_has_the_form_of_a_secret(
 ) -> None:
     log = set_up(log_format)
     log.info("connected", at=text, others=[text])
-    logging.getLogger("other.library").warning("cannot reach %s", text)
+    logging.getLogger("third.party").warning("cannot reach %s", text)
     written = capfd.readouterr().err
     assert SECRET not in written
     assert written.count("***") == 3
