@@ -5,7 +5,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo check format test docker-test ray-test docs soak bench lock locks audit clean
+.PHONY: help setup demo check format test docker-test ray-test docs soak bench bench-kernel lock locks audit clean
 .NOTPARALLEL:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make ray-test     the tests on a real Ray, which this installs (80 MB)"
 	@echo "make soak         load on Redis for SECONDS=60 while processes are killed, and the proof that nothing was lost"
 	@echo "make bench        benchmarks beside other libraries; BENCH_ARGS=\"--quick --case 3\" narrows a run, --help tells more"
+	@echo "make bench-kernel the in-process engine beside justpipe and bare asyncio"
 	@echo "make check        format, lint, import contracts, types"
 	@echo "make docs         the site of docs/; look at it by python -m http.server -d build/site"
 	@echo "make format       put the code into its format"

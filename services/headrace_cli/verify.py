@@ -8,23 +8,17 @@ from typing import Annotated
 import typer
 
 from headrace.bus.redis.inspect.checks import Check
-from headrace.bus.redis.inspect.doctor import examine
-from headrace.bus.redis.inspect.findings import Verdict
 from headrace.errors import BusUnavailableError
-from headrace.kernel.clock import SystemClock
+from headrace.settings.fitness import until_fit
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import (
     EXIT_FOUND,
     AsJson,
     Namespace,
     OperateSettings,
-    inspecting,
     operate_settings,
     write_json,
 )
-
-_AGAIN_S = 0.5
-_OF_THE_MOMENT = frozenset({"latency", "memory"})  # a service may start all the same, and they may pass
 
 
 def verify(
@@ -38,7 +32,8 @@ def verify(
 ) -> None:
     """Wait until a server can be reached and nothing that Headrace needs of it fails; for init containers.
 
-    What is needed are the doctor's checks, but for those of the moment: latency and memory.
+    What is needed are the doctor's checks, but for those of the moment: latency and memory. Any user of the bus may
+    ask; what the server does not tell it fails nothing.
 
     Exit code: 0 where all is well, 1 where it is not within the time.
     """
@@ -48,28 +43,16 @@ def verify(
 
 async def _verify(settings: OperateSettings, timeout_s: float, *, as_json: bool) -> int:
     why, failed = "", list[Check]()
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + timeout_s
-    while True:
-        try:
-            failed, why = await _failing(settings), ""
-        except BusUnavailableError as error:
-            why = str(error)
-        if not (why or failed) or loop.time() + _AGAIN_S > until_s:
-            break
-        await asyncio.sleep(_AGAIN_S)
+    try:
+        failed = await until_fit(settings, timeout_s, asyncio.Event())
+    except BusUnavailableError as error:
+        why = str(error)
     is_fit = not (why or failed)
     if as_json:
         write_json({"is_fit": is_fit, "unreachable": why, "failed": failed})
     else:
         _write(failed, why)
     return 0 if is_fit else EXIT_FOUND
-
-
-async def _failing(settings: OperateSettings) -> list[Check]:
-    async with inspecting(settings) as places:
-        checks = await examine(places, settings.partitions, SystemClock())
-    return [check for check in checks if check.verdict is Verdict.FAIL and check.name not in _OF_THE_MOMENT]
 
 
 def _write(failed: Sequence[Check], why: str) -> None:

@@ -60,6 +60,16 @@ class Secured:
             with httpx.Client(base_url=json.loads(started)["url"], timeout=ANSWER_S) as http:
                 yield http
 
+    def services(self) -> tuple[str, ...]:
+        """Name the users that services have."""
+        return GATEWAY, REPLY, *map(worker, self.plan.groups)
+
+    def verifying(self, service: str, within_s: float) -> Service:
+        """Have a service wait for the bus in place of its work, with the settings that it works with."""
+        name, _, group = service.partition("-")
+        own = {GATEWAY: {"app": self._app}, REPLY: {}}.get(service, {"app": self._app, "group": group})
+        return self._service(name, service, **own, verify_s=str(within_s))
+
     def denied(self) -> list[str]:
         """Give what the server has refused so far, and forget it."""
         return refusals(self.url(ADMIN))

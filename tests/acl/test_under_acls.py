@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 FUND_LOAD = "examples.fund_load:pipe"
 ORDERS = "examples.orders:pipe"
 LOADS = 40
+ENDED_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,13 @@ def order(
 ) -> httpx.Response:
     lines = [{"article": article, "quantity": quantity} for article in articles]
     return http.post("/v1/pipes/orders", json={"id": "1", "customer": customer, "lines": lines}, headers=headers)
+
+
+def test_every_service_finds_that_the_bus_is_fit_and_starts_nothing(fund_load: Secured) -> None:
+    for service in fund_load.services():
+        verifying = fund_load.verifying(service, within_s=10)
+        assert (verifying.process.wait(ENDED_S), verifying.log) == (0, "")
+    fund_load.denied()  # what is not told to a service is asked, and takes a no
 
 
 def test_a_keyed_pipe_answers_and_nothing_is_refused(fund_load: Secured) -> None:

@@ -25,13 +25,16 @@ def words(line: str) -> list[str]:
     return re.findall(r"\([^)]*\)|\S+", line.removeprefix("user "))
 
 
-def make_users(url: str, plan: ExecutionPlan, namespace: str, *, partitions: int = 1) -> dict[str, str]:
+def make_users(
+    url: str, plan: ExecutionPlan, namespace: str, *, partitions: int = 1, is_redis_6: bool = False
+) -> dict[str, str]:
     """Make the users of a deployment on a server; gives the address for each service."""
     parts = urlsplit(url)
     found: dict[str, str] = {}
     with closing(Redis.from_url(url)) as admin:
         for user in users_of(plan, namespace, partitions=partitions):
-            line = structs.replace(user, passwords=(hashed(PASSWORD),)).line()
+            known = structs.replace(user, passwords=(hashed(PASSWORD),))
+            line = known.line_of_redis_6() if is_redis_6 else known.line()
             admin.execute_command("ACL", "SETUSER", *words(line))  # type: ignore[no-untyped-call]  # untyped in the client
             netloc = f"{user.name}:{PASSWORD}@{parts.netloc}"
             found[user.name.removeprefix(f"{namespace}.")] = parts._replace(netloc=netloc).geturl()

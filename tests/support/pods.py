@@ -4,7 +4,7 @@ What Docker calls by another name is translated; what it has not (services, poli
 is reached by its workload's name, as by a Service.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,20 @@ class Pods:
         self.names = tuple(self._pods)
 
     def run(self, name: str, *options: str) -> str:
-        """Start a pod; gives its container."""
+        """Start a pod, after what it is to wait for; gives its container."""
         pod = self._pods[name]
+        for container in pod.get("initContainers", ()):
+            docker(*("run", "--rm"), *self._arguments(pod, container))
         (container,) = pod["containers"]
         called = f"{self._project}-{name}"
-        arguments = [
-            *("run", "--detach", "--name", called, "--network", self._project, "--network-alias", name),
+        docker(
+            *("run", "--detach", "--name", called, "--network-alias", name), *self._arguments(pod, container, options)
+        )
+        return called
+
+    def _arguments(self, pod: Object, container: Object, options: Sequence[str] = ()) -> list[str]:
+        return [
+            *("--network", self._project),
             *self._security(pod["securityContext"], container["securityContext"]),
             *self._bounds(container["resources"]["limits"]),
             *self._mounts(pod, container),
@@ -51,8 +59,6 @@ class Pods:
             container["image"],
             *container.get("args", ()),
         ]
-        docker(*arguments)
-        return called
 
     def environment(self, name: str) -> dict[str, str]:
         """Give the environment of a pod's container."""
@@ -86,7 +92,7 @@ class Pods:
 
     def _mounts(self, pod: Object, container: Object) -> Iterator[str]:
         volumes = {volume["name"]: volume for volume in pod.get("volumes", ())}
-        for mount in container["volumeMounts"]:
+        for mount in container.get("volumeMounts", ()):
             volume, path = volumes.get(mount["name"], {"emptyDir": {}}), mount["mountPath"]  # or it is claimed
             if "configMap" in volume:
                 yield from ("--volume", f"{self._written('ConfigMap', volume['configMap']['name'])}:{path}:ro")

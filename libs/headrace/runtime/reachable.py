@@ -35,14 +35,15 @@ async def until_reachable(bus: Ingress, stopping: asyncio.Event) -> bool:
             await probe(bus)
         except BusUnavailableError as error:
             _log.warning("bus_awaited", why=str(error), again_s=pause_s)
-            await _pause(stopping, pause_s)
+            await pause(stopping, pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         else:
             return True
     return False
 
 
-async def _pause(stopping: asyncio.Event, pause_s: float) -> None:
+async def pause(stopping: asyncio.Event, pause_s: float) -> None:
+    """Wait for some seconds, or until `stopping` is set."""
     try:
         async with asyncio.timeout(pause_s):
             await stopping.wait()

@@ -8,6 +8,7 @@ import structlog
 import uvloop
 
 from headrace.errors import AppError, CompileError, HeadraceError, InvalidMessageError, SettingsError
+from headrace.settings.fitness import require_fit
 from headrace.settings.flags import parse_settings
 from headrace.settings.logs import set_up_logging
 from headrace.settings.production import require_secure
@@ -32,7 +33,7 @@ def run_service(
     """Run a service until it ends; gives its exit code.
 
     Args:
-        serve: Serves until the process is told to stop.
+        serve: Serves until the process is told to stop; not called where the settings ask to wait for the bus only.
         arguments: The command line; None for the process's own.
         service: Its name in logs.
         program: The command as the user typed it.
@@ -41,7 +42,7 @@ def run_service(
         settings = parse_settings(settings_class, sys.argv[1:] if arguments is None else arguments, program=program)
         require_secure(settings)
         set_up_logging(settings, service)
-        uvloop.run(serve(settings))
+        uvloop.run(serve(settings) if settings.verify_s is None else require_fit(settings, settings.verify_s))
     except HeadraceError as error:
         return report(error)
     except Exception:  # noqa: BLE001 - the top of the process; logged

@@ -24,6 +24,9 @@ class ServiceSettings(BusSettings, LogSettings):
         "development", description="development, or production, which refuses to start with an insecure setting."
     )
     check: bool = Field(default=False, description="Load everything, connect to nothing, and exit.")
+    verify_s: float | None = Field(
+        None, ge=0, description="Only wait, for so many seconds at most, until the bus is there and fit, and exit."
+    )
     drain_s: float = Field(20.0, ge=0, description="The most seconds that a stop waits for work under way.")
     otlp_endpoint: str | None = Field(
         None,

@@ -20,6 +20,7 @@ PLACEMENT_DIRECTORY = "/etc/headrace"
 PLACEMENT_FILE = "placement.toml"
 _ASK_S = 5  # between questions of probes
 _START_TRIES = 60  # five minutes for a bus that is slow to come
+_AWAIT_S = 300  # then the pod has failed to start, which its state shows
 
 POD_SECURITY: Object = {
     "runAsNonRoot": True,
@@ -137,32 +138,35 @@ def _pod(made: Deployment, of: Workload, selector: Object) -> Object:
             {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
-        "containers": [
-            {
-                "name": of.component,
-                "image": made.image(of.component),
-                "imagePullPolicy": "IfNotPresent",
-                "envFrom": [{"configMapRef": {"name": "settings"}}],
-                "env": _environment(of),
-                **of.container,
-                **of.probes,
-                "resources": {
-                    "requests": {"cpu": "100m", "memory": "128Mi"},
-                    # a Python process uses one core, so the limit costs it nothing
-                    "limits": {"cpu": "1", "memory": of.memory},
-                },
-                "securityContext": CONTAINER_SECURITY,
-                "volumeMounts": [
-                    {"name": "placement", "mountPath": PLACEMENT_DIRECTORY, "readOnly": True},
-                    {"name": "run", "mountPath": RUN_DIRECTORY},
-                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own, in memory
-                ],
-            }
+        "initContainers": [
+            {"name": "await-bus", "args": ["--verify-s", str(_AWAIT_S)], **_container(made, of)},
         ],
+        "containers": [{"name": of.component, **_container(made, of), **of.container, **of.probes}],
         "volumes": [
             {"name": "placement", "configMap": {"name": "placement"}},
             _in_memory("run", "1Mi"),
             _in_memory("tmp", "64Mi"),
+        ],
+    }
+
+
+def _container(made: Deployment, of: Workload) -> Object:
+    """Give what the service and the wait for its bus have in common: the bus is asked as the service asks it."""
+    return {
+        "image": made.image(of.component),
+        "imagePullPolicy": "IfNotPresent",
+        "envFrom": [{"configMapRef": {"name": "settings"}}],
+        "env": _environment(of),
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+            # a Python process uses one core, so the limit costs it nothing
+            "limits": {"cpu": "1", "memory": of.memory},
+        },
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [
+            {"name": "placement", "mountPath": PLACEMENT_DIRECTORY, "readOnly": True},
+            {"name": "run", "mountPath": RUN_DIRECTORY},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own, in memory
         ],
     }
 

@@ -167,15 +167,20 @@ def _production(made: Deployment) -> dict[str, str]:
         "namespace.yaml": _file(_namespace(made)),
         "network.yaml": _file(*to_redis_outside(made)),
         "redis-ca.yaml": _file(trust),
-        "api-keys.yaml": _file([*keys, _added("/spec/template/spec/containers/0/env/-", key_file)]),
+        "api-keys.yaml": _file([*keys, *_added_to_containers("env", key_file)]),
     }
 
 
 def _mounted(name: str, path: str, **source: object) -> list[Object]:
     return [
         _added("/spec/template/spec/volumes/-", {"name": name, **source}),
-        _added("/spec/template/spec/containers/0/volumeMounts/-", {"name": name, "mountPath": path, "readOnly": True}),
+        *_added_to_containers("volumeMounts", {"name": name, "mountPath": path, "readOnly": True}),
     ]
+
+
+def _added_to_containers(field: str, value: Object) -> list[Object]:
+    """Add to the service's container, and to the one that waits for its bus with the same settings."""
+    return [_added(f"/spec/template/spec/{kind}/0/{field}/-", value) for kind in ("initContainers", "containers")]
 
 
 def _added(path: str, value: Object) -> Object:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from tests.headrace_worker.app import pipe
+from tests.support.acl import make_users
 from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_server import DURABLE, IN_MEMORY, RedisServer
 
@@ -71,6 +73,26 @@ async def test_a_user_who_may_not_run_scripts_is_told(namespace: str) -> None:
     assert "ops:x" not in str(checks)
 
 
+@pytest.mark.parametrize("is_redis_6", [False, True])
+async def test_the_user_of_a_service_is_told_what_every_connection_may_ask(namespace: str, is_redis_6: bool) -> None:
+    with RedisServer() as server:
+        urls = make_users(server.url, pipe.compile(), namespace, is_redis_6=is_redis_6)
+        del urls["keda"]  # no service: it counts what waits
+        for service, url in urls.items():
+            checks = await checked(url, namespace)
+            assert FAIL not in {check.verdict for check in checks.values()}, service
+            assert verdicts(checks, "version", "scripts", "mode", "clock") == [OK] * 4, service
+            unknown = {name for name, check in checks.items() if check.verdict is UNKNOWN}
+            hidden = {"eviction", "persistence", "replication", "memory", "pauses"}
+            assert unknown == (set() if service == "operator" else hidden), service
+
+
+async def test_the_user_of_a_service_is_told_that_its_server_is_a_replica(namespace: str) -> None:
+    with RedisServer() as master, RedisServer(("--replicaof", "127.0.0.1", str(master.port))) as replica:
+        url = make_users(replica.url, pipe.compile(), namespace)["reply"]
+        assert (await checked(url, namespace))["replication"].found == "this server is a replica"
+
+
 async def test_a_clock_that_differs_is_said(redis_url: str, namespace: str) -> None:
     checks = await checked(redis_url, namespace, clock=Ahead())
     assert checks["clock"].verdict is WARN
@@ -103,7 +125,9 @@ async def test_a_cluster_is_examined_server_by_server(cluster: RedisCluster, nam
 
 
 async def test_a_cluster_given_as_one_server_is_said(cluster: RedisCluster, namespace: str) -> None:
-    assert (await checked(cluster.servers[0].url, namespace))["mode"].verdict is FAIL
+    reply = make_users(cluster.servers[0].url, pipe.compile(), namespace)["reply"]
+    for url in (cluster.servers[0].url, reply):
+        assert (await checked(url, namespace))["mode"].verdict is FAIL
 
 
 async def test_leaks_are_found_on_each_server_of_a_cluster(cluster: RedisCluster, namespace: str) -> None:

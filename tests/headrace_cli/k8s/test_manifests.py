@@ -37,6 +37,10 @@ def containers(objects: list[Object]) -> list[Object]:
     return [container for pod in pods(objects).values() for container in pod["containers"]]
 
 
+def init_containers(objects: list[Object]) -> list[Object]:
+    return [container for pod in pods(objects).values() for container in pod.get("initContainers", ())]
+
+
 def test_every_object_is_of_its_schema(objects: list[Object]) -> None:
     for each in objects:
         if each["apiVersion"].startswith("keda.sh/"):
@@ -54,7 +58,7 @@ def test_another_pipe_with_other_options_is_valid_too(directory: str, tmp_path: 
 
 
 def test_every_container_is_pinned_bounded_and_without_rights(objects: list[Object]) -> None:
-    for container in containers(objects):
+    for container in (*containers(objects), *init_containers(objects)):
         assert re.search(r":\d[\w.]*$", container["image"])
         assert container["resources"].keys() == {"requests", "limits"}
         for bounds in container["resources"].values():
@@ -87,6 +91,16 @@ def test_every_container_has_the_probes_of_its_kind(objects: list[Object]) -> No
             file = next(each["value"] for each in container["env"] if each["name"] == "HEADRACE_HEARTBEAT_FILE")
             assert file in container["livenessProbe"]["exec"]["command"][-1]
             assert file.startswith(tuple(mount["mountPath"] for mount in container["volumeMounts"]))
+
+
+def test_every_service_waits_for_a_bus_that_is_fit_with_the_settings_that_it_works_with(
+    objects: list[Object],
+) -> None:
+    for name in SERVICES:
+        (waiting,), (working,) = pods(objects)[name]["initContainers"], pods(objects)[name]["containers"]
+        assert waiting["args"] == ["--verify-s", "300"]
+        for key in ("image", "env", "envFrom", "volumeMounts"):
+            assert waiting[key] == working[key]
 
 
 def test_every_workload_is_spread_and_survives_the_loss_of_a_node(objects: list[Object]) -> None:

@@ -36,6 +36,7 @@ _CONSUME = (
     *("xreadgroup", "xack", "xdel", "xautoclaim", "xpending"),
     *("xgroup|create", "exists"),
 )  # what a consumer group's reader does, and `claim.lua` for it
+_EPOCH = ("get", "set", "exists")  # by it services see that data was lost, and which server has which partition
 _LEVEL = ("xlen", "xrange")  # how much stands in a stream, and since when
 _RUNS = (
     *("hget", "hmget", "hset", "hsetnx", "hdel", "hexists", "hincrby"),
@@ -146,7 +147,7 @@ def _reply(places: _Places) -> tuple[Rule, ...]:
         Rule(("xadd", "pexpire"), places.each(lambda keys: keys.inbox("*")), Access.WRITE),
         # by this it sees that the bus answers
         Rule(("hmget",), places.each(lambda keys: keys.run(NO_RUN)[0]), Access.READ),
-        Rule(("get", "set"), places.each(lambda keys: keys.epoch)),
+        Rule(_EPOCH, places.each(lambda keys: keys.epoch)),
     )
 
 
@@ -163,6 +164,6 @@ def _changes_of_runs(plan: ExecutionPlan, edges: Edges, places: _Places) -> tupl
         Rule(("xadd", "pexpire"), places.each(lambda keys: keys.events("*")), Access.WRITE),
         Rule(("xrevrange",), places.each(lambda keys: keys.control), Access.READ),
         Rule(("sadd",), places.each(lambda keys: keys.abandoned), Access.WRITE),
-        Rule(("get", "set"), places.each(lambda keys: keys.epoch)),
+        Rule(_EPOCH, places.each(lambda keys: keys.epoch)),
     )
     return tuple(rule for rule in rules if rule.keys)

@@ -16,6 +16,21 @@ _S_MS = 1000
 _NEARLY_FULL, _FULL = 0.75, 0.95
 _MIB = 1024 * 1024
 _NO_LOSS = "what was answered survives a crash of the server"
+_NOT_TOLD = "the server does not tell this user"
+_SYNCED = {  # by appendfsync
+    "always": (OK, ", synced on every write", ""),
+    "everysec": (
+        OK,
+        ", synced every second",
+        "a crash of the machine costs up to a second; appendfsync always costs nothing, a disk write a commit",
+    ),
+    "no": (
+        WARN,
+        ", synced by the system",
+        "a crash of the machine costs up to half a minute: set appendfsync everysec or always",
+    ),
+}
+_SYNC_NOT_TOLD = (UNKNOWN, "; when it is synced is not told", "")
 
 
 class Check(Struct, frozen=True):
@@ -67,13 +82,15 @@ def _eviction(facts: Facts) -> Check:
     if policy == "noeviction":
         return Check("eviction", OK, policy, guarantee, at=facts.at)
     if not policy:
-        return Check("eviction", UNKNOWN, "the server does not tell", guarantee, at=facts.at)
+        return Check("eviction", UNKNOWN, _NOT_TOLD, guarantee, at=facts.at)
     return Check("eviction", FAIL, policy, guarantee, "set maxmemory-policy noeviction", facts.at)
 
 
 def _persistence(facts: Facts) -> Check:
     name, guarantee, info = "persistence", _NO_LOSS, facts.info
-    if not info.get("aof_enabled"):
+    if "aof_enabled" not in info:
+        return Check(name, UNKNOWN, _NOT_TOLD, guarantee, at=facts.at)
+    if not info["aof_enabled"]:
         found = "no append-only file" + ("; snapshots" if facts.config.get("save") else "")
         advice = "a crash costs all since the last snapshot, if any: set appendonly yes"
         return Check(name, WARN, found, guarantee, advice, facts.at)
@@ -81,27 +98,18 @@ def _persistence(facts: Facts) -> Check:
         return Check(
             name, FAIL, "the append-only file cannot be written", guarantee, "look at the server's disk", facts.at
         )
-    match facts.config.get("appendfsync"):
-        case "always":
-            return Check(name, OK, "append-only file, synced on every write", guarantee, at=facts.at)
-        case "everysec":
-            advice = (
-                "a crash of the machine costs up to a second; appendfsync always costs nothing, a disk write a commit"
-            )
-            return Check(name, OK, "append-only file, synced every second", guarantee, advice, facts.at)
-        case "no":
-            advice = "a crash of the machine costs up to half a minute: set appendfsync everysec or always"
-            return Check(name, WARN, "append-only file, synced by the system", guarantee, advice, facts.at)
-        case _:
-            return Check(name, UNKNOWN, "append-only file; when it is synced is not told", guarantee, at=facts.at)
+    verdict, synced, advice = _SYNCED.get(facts.config.get("appendfsync", ""), _SYNC_NOT_TOLD)
+    return Check(name, verdict, f"append-only file{synced}", guarantee, advice, facts.at)
 
 
 def _replication(facts: Facts) -> Check:
     info = facts.info
     name, guarantee = "replication", "what was answered survives a failover"
-    replicas = int(info.get("connected_slaves", 0))
     if info.get("role") != "master":
         return Check(name, FAIL, "this server is a replica", guarantee, "give the address of the master", facts.at)
+    if "connected_slaves" not in info:
+        return Check(name, UNKNOWN, _NOT_TOLD, guarantee, at=facts.at)
+    replicas = int(info["connected_slaves"])
     if not replicas:
         return Check(name, OK, "no replicas, so no failover", guarantee, at=facts.at)
     needed = facts.config.get("min-replicas-to-write")
@@ -142,7 +150,9 @@ def _latency(facts: Facts) -> Check:
 def _memory(facts: Facts) -> Check:
     info: Mapping[str, Any] = facts.info
     guarantee = "new runs are taken: when memory is full they are refused"
-    used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    if "used_memory" not in info:
+        return Check("memory", UNKNOWN, _NOT_TOLD, guarantee, at=facts.at)
+    used, limit = int(info["used_memory"]), int(info.get("maxmemory", 0))
     if not limit:
         found = f"{used / _MIB:,.0f} MiB used, no limit"
         advice = "set maxmemory below what the machine has, or the system may kill the server"
@@ -166,13 +176,15 @@ def _mode(facts: Facts, *, is_cluster_url: bool) -> Check:
     return Check("mode", FAIL, "no cluster, and its address is one", guarantee, "give it as redis://", facts.at)
 
 
-def pauses(paused_ms: Mapping[str, int]) -> Check:
+def pauses(paused_ms: Mapping[str, int] | None) -> Check:
     """Judge which groups are paused.
 
     Args:
-        paused_ms: For how many milliseconds each is.
+        paused_ms: For how many milliseconds each is; None where that is not told.
     """
     guarantee = "what waits is taken"
+    if paused_ms is None:
+        return Check("pauses", UNKNOWN, _NOT_TOLD, guarantee)
     if not paused_ms:
         return Check("pauses", OK, "no group is paused", guarantee)
     found = "paused: " + ", ".join(f"{name} for {ms // _S_MS:,} s" for name, ms in sorted(paused_ms.items()))

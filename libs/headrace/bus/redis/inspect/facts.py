@@ -1,6 +1,11 @@
-"""What a server says of itself, as far as it is allowed to: a managed one may refuse CONFIG."""
+"""What a server says of itself, as far as it tells the user that asks.
 
-from collections.abc import Mapping, Sequence
+A managed server may refuse CONFIG. The user of a service may ask next to nothing, so it has what every connection may
+ask: HELLO, which gives version, role and mode, under the names that INFO has for them.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
@@ -10,12 +15,12 @@ from redis.exceptions import ResponseError
 from headrace.bus.redis.inspect.places import Place
 from headrace.bus.redis.keys import Keys
 from headrace.bus.redis.routes import is_away
-from headrace.bus.redis.scripts import source
 from headrace.kernel.clock import Clock
 
 _PINGS = 100
 _MS = 1000
 _SETTINGS = ("maxmemory-policy", "appendfsync", "min-replicas-to-write", "save")
+_SCRIPT = "return redis.call('GET', KEYS[1])"  # every service may read the epoch of a partition
 
 
 class Facts(Struct, frozen=True):
@@ -23,7 +28,7 @@ class Facts(Struct, frozen=True):
 
     Attributes:
         at: Its address.
-        info: As INFO gives it.
+        info: As INFO gives it; what is not told is not in it.
         config: Settings; one that is not told is not in it.
         script_error: What a script that we run was refused with, empty where it works.
         ping_ms: The median of a hundred round trips, in milliseconds.
@@ -40,6 +45,16 @@ class Facts(Struct, frozen=True):
     ahead_ms_at_most_off: float
 
 
+@contextmanager
+def telling() -> Generator[None]:
+    """Go on after questions that the server refuses; what keeps it from answering any is raised as ever."""
+    try:
+        yield
+    except ResponseError as error:
+        if is_away(error):
+            raise
+
+
 async def facts_of(place: Place, keys: Sequence[Keys], clock: Clock) -> Facts:
     """Ask a server for its facts.
 
@@ -49,7 +64,7 @@ async def facts_of(place: Place, keys: Sequence[Keys], clock: Clock) -> Facts:
     ahead_ms, off_ms = await _ahead(place, clock)
     return Facts(
         at=place.at,
-        info=await place.ask("INFO"),
+        info=await _info(place),
         config=await _config(place),
         script_error=await _script_error(place, keys),
         ping_ms=await _ping(place, clock),
@@ -58,24 +73,33 @@ async def facts_of(place: Place, keys: Sequence[Keys], clock: Clock) -> Facts:
     )
 
 
+async def _info(place: Place) -> Mapping[str, Any]:
+    with telling():
+        info: Mapping[str, Any] = await place.ask("INFO")
+        return info
+    flat = await place.ask("HELLO")
+    hello = dict(zip(flat[::2], flat[1::2], strict=True))
+    version = "valkey_version" if hello[b"server"] == b"valkey" else "redis_version"
+    return {
+        version: hello[b"version"].decode(),
+        "role": hello[b"role"].decode(),
+        "cluster_enabled": int(hello[b"mode"] == b"cluster"),
+    }
+
+
 async def _config(place: Place) -> dict[str, str]:
     found: dict[str, str] = {}
-    for setting in _SETTINGS:
-        try:
-            answer = await place.ask("CONFIG", "GET", setting)
-        except ResponseError as error:
-            if is_away(error):
-                raise
-            return found
-        if answer:
-            found[setting] = answer[1].decode()
+    with telling():
+        for setting in _SETTINGS:
+            if answer := await place.ask("CONFIG", "GET", setting):
+                found[setting] = answer[1].decode()
     return found
 
 
 async def _script_error(place: Place, keys: Sequence[Keys]) -> str:
     try:
         for each in keys[:1]:
-            await place.ask("EVAL", source("due"), 1, each.scheduled("doctor.doctor"), 0)  # of a group that nobody has
+            await place.ask("EVAL", _SCRIPT, 1, each.epoch)
     except ResponseError as error:
         if is_away(error):
             raise
