@@ -14,7 +14,7 @@ from headrace.kernel import inject
 from headrace.kernel.context import Context
 from headrace.kernel.current_call import current_call
 from headrace.kernel.elsewhere import Call
-from headrace.kernel.events import NodeEnded, NodeFailed, NodeStarted, Origin
+from headrace.kernel.events import NodeFailed, Origin
 from headrace.kernel.home import here
 from headrace.kernel.journal import as_failure, classify
 from headrace.kernel.outcome import HopFailedError
@@ -77,7 +77,7 @@ class Attempts:
         started_s = 0.0
         if is_heard:
             origin = origin_of(work.headers, work.node)
-            publisher.publish(NodeStarted(*publisher.stamp(origin)))
+            publisher.node_started(origin)
             started_s = time.perf_counter()
         token = current_call.set(work)
         try:
@@ -93,7 +93,7 @@ class Attempts:
         finally:
             current_call.reset(token)
         if origin is not None:
-            publisher.publish(NodeEnded(*publisher.stamp(origin), took_s, len(returned)))
+            publisher.node_ended(origin, took_s, len(returned))
         return dispatch
 
     def failed(self, work: Work, error: Exception) -> HopFailedError:
@@ -108,7 +108,7 @@ class Attempts:
         delay_s = retry_in_s(work.node.retry, error, work.headers.attempt, self._random)
         if origin is not None:
             took_s = time.perf_counter() - started_s
-            publisher.publish(
+            publisher.node_failed(
                 NodeFailed(*publisher.stamp(origin), duration_s=took_s, failure=failure, retry_in_s=delay_s)
             )
         if delay_s is None:

@@ -5,7 +5,7 @@ from itertools import count
 import structlog
 
 from headrace.kernel.clock import Clock, SystemClock
-from headrace.kernel.events import Hook, KernelEvent, Observer, Origin, Stamped
+from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer, Origin, Stamped
 
 _log = structlog.get_logger("headrace.kernel")
 
@@ -37,6 +37,18 @@ class Publisher:
     def stamp(self, origin: Origin) -> Stamped:
         """Give the first fields of the next event: what it is of, its number and its time."""
         return (*origin, next(self._seq), self._now())
+
+    def node_started(self, origin: Origin) -> None:
+        """Tell that a node is about to be called."""
+        self.publish(NodeStarted(*self.stamp(origin)))
+
+    def node_ended(self, origin: Origin, duration_s: float, outputs: int) -> None:
+        """Tell that it returned."""
+        self.publish(NodeEnded(*self.stamp(origin), duration_s, outputs))
+
+    def node_failed(self, event: NodeFailed) -> None:
+        """Tell that it raised, or ran out of time."""
+        self.publish(event)
 
     def publish(self, event: KernelEvent) -> None:
         """Tell every observer."""

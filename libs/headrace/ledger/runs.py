@@ -20,6 +20,21 @@ def end_run(ledger: Ledger, trace_id: str, run: Run, terminal: Terminal, effects
             effects.append(Abandoned(trace_id))
 
 
+def end_with(ledger: Ledger, trace_id: str, run: Run, terminal: Terminal, effects: list[Effect]) -> bool:
+    """End an open run by what its last piece of work gave, where nothing else of it is left.
+
+    Returns:
+        Whether it was so; if not, nothing is changed.
+    """
+    if run.state is not RunState.OPEN or run.in_flight != 1 or run.waiting or run.parked:
+        return False
+    run.in_flight = 0
+    end_run(ledger, trace_id, run, terminal, effects)
+    if run.state in TAKES_OUTPUTS:
+        let_go(ledger, trace_id, run, effects)
+    return True
+
+
 def drain(ledger: Ledger, trace_id: str, run: Run, effects: list[Effect]) -> None:
     """Close the root scope when nothing is left that could move by itself: complete, starve, or let the record age."""
     if run.state is RunState.OPEN and run.in_flight <= run.waiting:

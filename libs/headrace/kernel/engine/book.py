@@ -14,6 +14,7 @@ from headrace.kernel.outputs import Dispatch, tickets_of
 from headrace.kernel.work import Work
 from headrace.ledger import algebra
 from headrace.ledger.joins import meet
+from headrace.ledger.runs import end_with
 from headrace.ledger.state import Effect, Ledger, Run
 from headrace.ledger.values import (
     Alarm,
@@ -83,6 +84,10 @@ class Book:
         """
         if stash in self.run.joins:
             self.run.joins[stash].gathered.clear()
+        if len(sent.terminals) == 1 and not (sent.outputs or sent.local or rest is not None):
+            effects: list[Effect] = []
+            if end_with(self._ledger, self._trace_id, self.run, sent.terminals[0], effects):
+                return effects
         return self._record(self._settled(work, sent.outputs, sent.terminals, stash), sent, rest)
 
     def settle_page(self, page: Rest, sent: Sent) -> list[Effect]:

@@ -27,6 +27,7 @@ class Crew(Generic[Piece]):
         take: Works on one; gives one to go on with at once, or None. What it finds is put into `ready`.
         most: Workers at a time.
         outlet: Is waited for before a piece is begun where it is full.
+        is_steered: Whether somebody outside may bring more to do, or cancels by other means than `cut`.
 
     Attributes:
         ready: What is to be worked on, in order.
@@ -35,10 +36,14 @@ class Crew(Generic[Piece]):
         hired: Workers so far.
     """
 
-    def __init__(self, take: Callable[[Piece], Awaitable[Piece | None]], *, most: int, outlet: Outlet | None) -> None:
+    def __init__(
+        self, take: Callable[[Piece], Awaitable[Piece | None]], *, most: int, outlet: Outlet | None, is_steered: bool
+    ) -> None:
         self._take = take
         self._most = most
         self._outlet = outlet
+        self._is_steered = is_steered
+        self._alone: asyncio.Task[Any] | None = None
         self.ready: deque[Piece] = deque()
         self.is_over = False
         self.longest_queue = 0
@@ -67,8 +72,8 @@ class Crew(Generic[Piece]):
             begin: Puts in what is ready first.
         """
         begin()
-        if not self._chores and self._outlet is None:  # else somebody may cut it short
-            await self._work_off()  # alone, as long as there is one piece at a time: a task group costs some calls
+        if not self._chores and not self._is_steered:
+            await self._work_off_alone()
         if self.is_over:
             return
         async with new_group() as tasks:
@@ -100,6 +105,8 @@ class Crew(Generic[Piece]):
         """Begin nothing further, and cancel what is under way."""
         if self._tasks is not None and not self.is_ending:
             self._tasks.cut()
+        elif self._alone is not None and not self.is_over:
+            self._alone.cancel()
         self.stop()
 
     def stop(self) -> None:
@@ -129,6 +136,15 @@ class Crew(Generic[Piece]):
         if self.is_over:
             raise StoppedError
 
+    async def _work_off_alone(self) -> None:
+        """Work without a task group, which costs some calls, as long as there is one piece at a time."""
+        self._alone = _asyncio_task() if self._outlet is not None else None
+        try:
+            if self._outlet is None or self._alone is not None:  # else `cut` would have nothing to cancel
+                await self._work_off()
+        finally:
+            self._alone = None
+
     async def _work_off(self) -> None:
         """Work until nothing is ready; without a task group also no longer than that takes one worker."""
         ready, outlet = self.ready, self._outlet
@@ -156,7 +172,7 @@ class Crew(Generic[Piece]):
             piece = await self._take(piece)
 
 
-def _asyncio_task() -> object:
+def _asyncio_task() -> asyncio.Task[Any] | None:
     """Give the task that runs, where a node could cancel it by itself: on asyncio."""
     try:
         return asyncio.current_task()

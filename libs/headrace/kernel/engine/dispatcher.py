@@ -18,7 +18,7 @@ from headrace.kernel.journal import NoRouteError
 from headrace.kernel.outputs import Dispatch, Dispatcher, routes_of
 from headrace.kernel.scopes import outer_scope
 from headrace.kernel.work import Headers, Work, visiting
-from headrace.ledger.values import Arrive, Feed, Join, Terminal
+from headrace.ledger.values import Arrive, Emit, Feed, Join, Output, Terminal
 from headrace.wire.envelope import Envelope
 
 PAGE = 256
@@ -70,6 +70,8 @@ class EngineDispatcher(Dispatcher):
         self._feeds = feeds
         self._ways = {name: self._ways_of(node) for name, node in plan.nodes.items()}
         self._meeting = lru_cache(_MEETINGS)(self._meeting_of)
+        first = plan.nodes[plan.entry[0].node]
+        self._first = first if len(plan.entry) == 1 and first.keyed is None and not first.is_join else None
 
     def dispatch(self, work: Work, returned: list[Any]) -> Dispatch:
         """Decide for every output of a call, or for the first page of a long series; raises as `Dispatcher`'s."""
@@ -90,6 +92,20 @@ class EngineDispatcher(Dispatcher):
         _, headers = self._begin(work, sent)
         rest = Rest(work, headers, returned, 0, self._feeds_of(work.node, headers.scope, kinds))
         return self._page(rest, sent)
+
+    def start(self, headers: Envelope, message: object) -> list[Output]:
+        """Decide where a run's entry message goes: to one node in most plans, which is called as it is.
+
+        Args:
+            headers: Of the run; where one node begins it, that is their node.
+        """
+        first = self._first
+        if first is None:
+            return super().start(headers, message)
+        if first.max_visits is not None:
+            headers = structs.replace(headers, visits=visiting(headers.visits, first))
+        work = Work(first, headers, {self._plan.entry[0].slot: message})
+        return [Emit("", as_frame(work), self._feeds.of(first, ""))]
 
     def page(self, rest: Rest) -> Sent:
         """Dispatch the next messages of a series."""

@@ -2,11 +2,9 @@
 
 from headrace.kernel.clock import Clock
 from headrace.kernel.engine.outlet import Outlet
-from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, Observer
+from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer, Origin
 from headrace.kernel.metrics import NodeMetrics, RunMetrics
 from headrace.kernel.publisher import Publisher
-
-_ENDS = (NodeEnded, NodeFailed)  # a tuple: a union would be made anew for each event
 
 
 class RunPublisher(Publisher):
@@ -20,33 +18,56 @@ class RunPublisher(Publisher):
         self, observers: tuple[Observer, ...], hooks: tuple[Hook, ...], *, clock: Clock, outlet: Outlet | None
     ) -> None:
         super().__init__(observers, hooks, clock=clock)
-        self._put = outlet.put if outlet is not None else None
-        self._is_plain = outlet is not None and not observers and not hooks
+        self._outlet = outlet
+        self._only = outlet if not observers and not hooks else None  # most events have one reader, and nobody else
         self.metrics = RunMetrics()
         self.is_heard = self.is_heard or outlet is not None
 
+    def node_started(self, origin: Origin) -> None:
+        """Tell that a node is about to be called."""
+        event = NodeStarted(*(*origin, next(self._seq), self._now()))
+        if self._only is not None:
+            self._only.put(event)
+        else:
+            self.publish(event)
+
+    def node_ended(self, origin: Origin, duration_s: float, outputs: int) -> None:
+        """Count the call, and tell that it returned."""
+        if not self.is_heard:
+            return
+        self._of(origin[1]).add(duration_s)
+        event = NodeEnded(*(*origin, next(self._seq), self._now(), duration_s, outputs))
+        if self._only is not None:
+            self._only.put(event)
+        else:
+            self.publish(event)
+
     def publish(self, event: KernelEvent) -> None:
-        """Count the event, and tell the reader and every observer."""
+        """Tell the reader and every observer."""
         if not self.is_heard:  # the run is over: a thread that was left behind
             return
-        if isinstance(event, _ENDS):
-            self._count(event)
-        if self._is_plain and self._put is not None:
-            self._put(event)
+        if self._only is not None:
+            self._only.put(event)
             return
         heard: KernelEvent | None = self._hooked(event) if self._hooks else event
         if heard is None:
             return
-        if self._put is not None:
-            self._put(heard)
+        if self._outlet is not None:
+            self._outlet.put(heard)
         if self._observers:
             self._tell(heard)
 
-    def _count(self, event: NodeEnded | NodeFailed) -> None:
-        nodes = self.metrics.nodes
-        node = nodes.get(event.node)
-        if node is None:
-            node = nodes[event.node] = NodeMetrics()
-        node.add(event.duration_s)
-        if isinstance(event, NodeFailed):
+    def node_failed(self, event: NodeFailed) -> None:
+        """Count the call, and tell that it failed."""
+        if self.is_heard:
+            node = self._of(event.node)
+            node.add(event.duration_s)
             node.failed += 1
+            self.publish(event)
+
+    def _of(self, name: str) -> NodeMetrics:
+        nodes = self.metrics.nodes
+        node = nodes.get(name)
+        if node is None:
+            node = nodes[name] = NodeMetrics()
+        return node

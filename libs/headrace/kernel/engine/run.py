@@ -164,7 +164,10 @@ class Run:
             self._phases.move(Phase.SHUTDOWN)
 
     async def _work(self, injector: Injector | None) -> None:
-        steps = self._steps = Steps(self._parts, self._book, self._told, self._options, self._outlet)
+        is_steered = self._outlet is not None and (self._scope is not None or self._parts.takes_signals)
+        steps = self._steps = Steps(
+            self._parts, self._book, self._told, self._options, self._outlet, is_steered=is_steered
+        )
         try:
             if injector is None or not self._parts.injects:
                 await steps.work()
@@ -228,7 +231,7 @@ class Run:
             id=self.trace_id,
             trace_id=self.trace_id,
             pipe=plan.pipe,
-            node="",
+            node=self._parts.first,
             slot="",
             type=plan.entry_type,
             body=b"",

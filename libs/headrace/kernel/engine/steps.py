@@ -43,6 +43,7 @@ class Steps:
 
     Args:
         book: Says what a step sets free.
+        is_steered: As the crew's.
 
     Attributes:
         request: The REQUEST scope of injected parameters; None where no node has any.
@@ -52,7 +53,9 @@ class Steps:
         waiting_for: The signals that all that is left of the run waits for, where it does not wait for signals.
     """
 
-    def __init__(self, parts: Parts, book: Book, told: Told, options: RunOptions, outlet: Outlet | None) -> None:
+    def __init__(
+        self, parts: Parts, book: Book, told: Told, options: RunOptions, outlet: Outlet | None, *, is_steered: bool
+    ) -> None:
         self._parts = parts
         self._book = book
         self._told = told
@@ -67,7 +70,7 @@ class Steps:
             shows_detail=options.shows_detail,
         )
         self._timers: Timers | None = None
-        self._crew: Crew[Piece] = Crew(self._take, most=options.concurrency, outlet=outlet)
+        self._crew: Crew[Piece] = Crew(self._take, most=options.concurrency, outlet=outlet, is_steered=is_steered)
         self._waits = options.waits
         self.request: AsyncContainer | None = None
         self.terminal: Terminal | None = None
