@@ -136,17 +136,18 @@ def _begin(trace_id: str, run: Run, join: Join, feeds: tuple[Feed, ...], effects
 
 def _waits_for_more(run: Run, join: Join, arrivals: Arrivals, filled: str) -> bool:
     """Tell whether another slot than the one that is filled just now is empty, and can still be fed."""
-    return any(
-        slot != filled and slot not in arrivals.by_slot and f"{join.name}:{slot}" in run.feeders for slot in join.slots
-    )
+    name, by_slot, feeders = join.name, arrivals.by_slot, run.feeders
+    empty = (slot for slot in reversed(join.slots) if slot != filled and slot not in by_slot)  # they fill in order
+    return any(f"{name}:{slot}" in feeders for slot in empty)
 
 
 def _count(run: Run, feed: Feed, by: int) -> None:
-    count = run.feeders.get(feed.name, 0) + by
+    feeders, name = run.feeders, feed.name
+    count = feeders.get(name, 0) + by
     if count > 0:
-        run.feeders[feed.name] = count
+        feeders[name] = count
     else:
-        run.feeders.pop(feed.name, None)
+        feeders.pop(name, None)
 
 
 def _look(ledger: Ledger, trace_id: str, run: Run, join: Join, effects: list[Effect]) -> None:

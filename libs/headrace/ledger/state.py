@@ -56,7 +56,7 @@ class Run(Struct, kw_only=True):
     @property
     def suspended(self) -> int:
         """How much waits for signals."""
-        return sum(map(len, self.parked.values()))
+        return sum(map(len, self.parked.values())) if self.parked else 0
 
 
 class Lane(Struct, kw_only=True):

@@ -5,6 +5,7 @@ blobs are opaque bytes to both.
 """
 
 from enum import IntEnum, StrEnum
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -95,7 +96,7 @@ class Delivery(Struct, frozen=True):
         return f"{int(first):016x}-{int(second or 0):08x}-{self.deliveries:08x}"
 
 
-class Join(Struct, frozen=True, cache_hash=True):
+class Join(Struct, frozen=True, cache_hash=True, dict=True):
     """Where messages of several branches meet: a join or gather node within one scope of a run. It fires once.
 
     A join fires when every slot has its message, or can no longer get one and is optional. A gather fires when nothing
@@ -119,19 +120,19 @@ class Join(Struct, frozen=True, cache_hash=True):
     gathers: bool = False
     timeout_ms: int = 0
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name within the run."""
         return f"{self.scope}:{self.node}"
 
 
-class Feed(Struct, frozen=True, cache_hash=True):
+class Feed(Struct, frozen=True, cache_hash=True, dict=True):
     """A slot that a piece of work may yet lead to a message for; the bus counts such work for each slot."""
 
     join: Join
     slot: str
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name within the run."""
         return f"{self.join.name}:{self.slot}"

@@ -55,7 +55,7 @@ class Sent(Dispatch, kw_only=True, gc=False):
 
 
 class Way(Struct, frozen=True):
-    """Where a node's output of one class goes, looked up beforehand; lanes have none."""
+    """Where a node's output of one class goes, looked up beforehand: to no node, to some, none of them keyed."""
 
     target: PlanNode
     route: Route
@@ -147,6 +147,8 @@ class EngineDispatcher(Dispatcher):
             self._go(dispatch, ways, headers, position, output)
 
     def _go(self, dispatch: Dispatch, ways: tuple[Way, ...], headers: Envelope, position: int, output: object) -> None:
+        if not ways:
+            dispatch.terminals.append(completed_with(output))
         for way in ways:
             target, route = way.target, way.route
             if target.is_join:
@@ -161,7 +163,7 @@ class EngineDispatcher(Dispatcher):
         ways: dict[type[Any], tuple[Way, ...]] = {}
         for kind, routes in node.routes.items():
             targets = [self._plan.nodes[route.node] for route in routes]
-            if routes and not any(target.keyed for target in targets):
+            if not any(target.keyed for target in targets):
                 name = self._plan.type_names[kind]
                 ways[kind] = tuple(Way(target, route, name) for target, route in zip(targets, routes, strict=True))
         return ways

@@ -255,8 +255,10 @@ class Steps:
 
 def _resumed(work: Work, item: Item) -> Work:
     """Give a call that comes back what has come for it."""
+    if len(item.frames) == 1:
+        return work
     signals = {signal.slot: signal.body for signal in map(as_envelope, item.frames[1:])}
-    return structs.replace(work, messages={**work.messages, **signals}) if signals else work
+    return structs.replace(work, messages={**work.messages, **signals})
 
 
 def _again(work: Work) -> Work:

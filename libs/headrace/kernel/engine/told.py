@@ -96,10 +96,11 @@ class Told:
         """Tell what came of a call: joins that wait for more, terminals that came too late."""
         for output in sent.outputs:
             if isinstance(output, Arrive) and not output.join.gathers:
-                arrivals = run.joins.get(output.join.name)
+                join = output.join
+                arrivals = run.joins.get(join.name)
                 if arrivals is not None and not arrivals.has_fired:
-                    node = self._plan.nodes[output.join.node]
-                    self.publisher.publish(JoinWaited(*self._stamp(as_envelope(output.frame), node), slot=output.slot))
+                    stamped = self._stamp(as_envelope(output.frame), self._plan.nodes[join.node])
+                    self.publisher.publish(JoinWaited(*stamped, slot=output.slot))
         for terminal in sent.terminals:
             if terminal is not run.terminal:
                 self.publisher.publish(TerminalDropped(*self._stamp(work.headers, work.node)))
