@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from dishka import AsyncContainer
@@ -11,9 +11,9 @@ from headrace.errors import Failure
 from headrace.graph.options import Retry
 from headrace.graph.plan import ExecutionPlan, PlanNode
 from headrace.kernel import inject
+from headrace.kernel.calls import Calls, given
 from headrace.kernel.context import Context
 from headrace.kernel.current_call import current_call
-from headrace.kernel.elsewhere import Call
 from headrace.kernel.events import NodeFailed, Origin
 from headrace.kernel.home import here
 from headrace.kernel.journal import as_failure, classify
@@ -33,7 +33,7 @@ class Attempts:
     """Makes calls of a plan's nodes.
 
     Args:
-        calls: By node, what calls it.
+        calls: What calls the nodes.
         random: Gives numbers from 0 to 1, for jitter.
         store: Where `Context.once` remembers.
         shows_detail: Whether failures carry exception texts.
@@ -42,7 +42,7 @@ class Attempts:
     def __init__(  # noqa: PLR0913 - the parts of one machine
         self,
         plan: ExecutionPlan,
-        calls: Mapping[str, Call],
+        calls: Calls,
         *,
         dispatcher: Dispatcher,
         random: Callable[[], float],
@@ -51,7 +51,8 @@ class Attempts:
         shows_detail: bool,
     ) -> None:
         self._plan = plan
-        self._calls = calls
+        self._calls = calls.by_node
+        self._bare = calls.bare
         self._dispatcher = dispatcher
         self._random = random
         self._publisher = publisher
@@ -82,7 +83,10 @@ class Attempts:
         token = current_call.set(work)
         try:
             node = work.node
-            if node.is_plain:
+            bare = self._bare.get(node.name)
+            if bare is not None:
+                returned = given(await bare(**work.messages))
+            elif node.is_plain:
                 returned = await self._calls[node.name](work.messages)
             else:
                 returned = await self._call(work, request, state, origin, publisher)

@@ -2,12 +2,13 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 import anyio
 from anyio import CapacityLimiter, to_thread
+from msgspec import Struct
 
 from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import PlanNode
@@ -17,6 +18,31 @@ from headrace.kernel.journal import NodeTimeoutError
 
 Middleware = Callable[[PlanNode, Call], Call]
 """A user's: wraps what calls a node; is given the parameters by name, and gives what came back, in a list."""
+
+
+class Calls(Struct, frozen=True):
+    """What calls the nodes of a plan.
+
+    Attributes:
+        by_node: By a node's name.
+        bare: Of these, the coroutine functions that take nothing but messages and have nothing around them.
+    """
+
+    by_node: Mapping[str, Call]
+    bare: Mapping[str, Callable[..., Awaitable[Any]]]
+
+
+def compile_calls(
+    nodes: Iterable[PlanNode], middleware: Sequence[Middleware] = (), elsewhere: Elsewhere | None = None
+) -> Calls:
+    """Give what calls some nodes; as `compile_call`."""
+    by_node: dict[str, Call] = {}
+    bare: dict[str, Callable[..., Awaitable[Any]]] = {}
+    for node in nodes:
+        call = by_node[node.name] = compile_call(node, middleware, elsewhere)
+        if node.is_plain and isinstance(call, partial) and call.func is _from_coroutine:
+            bare[node.name] = node.function
+    return Calls(by_node, bare)
 
 
 def compile_call(node: PlanNode, middleware: Sequence[Middleware] = (), elsewhere: Elsewhere | None = None) -> Call:
@@ -77,7 +103,11 @@ def _bare_call(node: PlanNode) -> Call:
 
 async def _from_coroutine(function: Callable[..., Any], arguments: dict[str, Any]) -> list[Any]:
     """Call what most nodes are: it gives one message, or none."""
-    returned = await function(**arguments)
+    return given(await function(**arguments))
+
+
+def given(returned: Any) -> list[Any]:  # noqa: ANN401 - what a user's function returned
+    """Give what a coroutine function returned as the list of its outputs."""
     if returned is None:
         return []
     return list(cast("Iterable[Any]", returned)) if isinstance(returned, (list, tuple)) else [returned]

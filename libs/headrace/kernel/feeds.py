@@ -21,6 +21,7 @@ class Feeds:
         self._plan = plan
         self._feeds = lru_cache(_CACHED)(self._feeds_of)
         self.join = lru_cache(_CACHED)(self._join_of)
+        self.are_divided = lru_cache(_CACHED)(self._are_divided)
 
     def of(self, node: PlanNode, scope: str) -> tuple[Feed, ...]:
         """Give the slots that a call of a node may lead to messages for.
@@ -38,6 +39,12 @@ class Feeds:
             if reached is not None and not is_gather_of_root:
                 feeds.append(Feed(self._join_of(reach.node, reached), reach.slot))
         return tuple(feeds)
+
+    def _are_divided(self, name: str, scope: str, among: tuple[str, ...]) -> bool:
+        """Tell whether some nodes together, called in the same scope, lead to what a node leads to, each of it once."""
+        parts = [feed for each in among for feed in self.of(self._plan.nodes[each], scope)]
+        whole = self.of(self._plan.nodes[name], scope)
+        return len(parts) == len(whole) and set(parts) == set(whole)
 
     def _join_of(self, name: str, scope: str) -> Join:
         """Give the join or gather of a node in a scope; of a gather in the scope that it gathers."""

@@ -15,7 +15,7 @@ from headrace.graph.options import Suspend
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.abandoned import AbandonedRuns
 from headrace.kernel.attempts import Attempts, origin_of
-from headrace.kernel.calls import compile_call
+from headrace.kernel.calls import compile_calls
 from headrace.kernel.clock import Clock
 from headrace.kernel.comebacks import Comebacks
 from headrace.kernel.elsewhere import Elsewhere
@@ -68,7 +68,7 @@ class Hops:
         self.gate = gate
         self.attempts = Attempts(
             plan,
-            {node.name: compile_call(node, plan.middleware, elsewhere) for node in nodes},
+            compile_calls(nodes, plan.middleware, elsewhere),
             dispatcher=Dispatcher(plan, group, seal),
             random=random,
             publisher=publisher,

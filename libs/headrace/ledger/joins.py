@@ -63,30 +63,32 @@ def meet(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
     """
     join, slot = arrival.join, arrival.slot
     arrivals = run.joins.get(join.name)
+    is_first = arrivals is None
+    if arrivals is None and not (join.gathers or join.timeout_ms):
+        arrivals = Arrivals()
     if arrivals is None or arrivals.has_fired:
         return False
-    feeders = run.feeders
     if not join.gathers and (slot in arrivals.by_slot or not _waits_for_more(run, join, arrivals, slot)):
         return False
-    names: list[str] = []
     for feed in ended:
-        name = feed.name
-        # the last feeder of a slot that is filled just now is not missed
-        if feeders.get(name, 0) <= 1 and (join.gathers or feed.slot != slot or feed.join != join):
+        if run.feeders.get(feed.name, 0) <= 1 and not _is_filled(feed, arrival):
             return False
-        names.append(name)
-    for name in names:
-        count = feeders.get(name, 0) - 1
-        if count > 0:
-            feeders[name] = count
-        else:
-            feeders.pop(name, None)
+    for feed in ended:
+        _count(run, feed, -1)
+    if is_first:
+        run.joins[join.name] = arrivals
+        _count_all(run, arrival.feeds)
     if join.gathers:
         arrivals.gathered.append(arrival.frame)
     else:
         arrivals.by_slot[slot] = arrival.frame
     run.waiting += 1
     return True
+
+
+def _is_filled(feed: Feed, arrival: Arrive) -> bool:
+    """Tell whether an arrival fills a slot, which then needs no feeders any more."""
+    return not arrival.join.gathers and feed.slot == arrival.slot and feed.join == arrival.join
 
 
 def open_scope(trace_id: str, run: Run, opening: Open, effects: list[Effect]) -> None:
@@ -127,8 +129,7 @@ def ring(ledger: Ledger, trace_id: str, run: Run, alarm: Alarm, effects: list[Ef
 
 def _begin(trace_id: str, run: Run, join: Join, feeds: tuple[Feed, ...], effects: list[Effect]) -> Arrivals:
     arrivals = run.joins[join.name] = Arrivals()
-    for feed in feeds:
-        _count(run, feed, 1)
+    _count_all(run, feeds)
     if join.timeout_ms:
         effects.append(Scheduled(trace_id, join.group, join.timeout_ms, Alarm(join)))
     return arrivals
@@ -139,6 +140,11 @@ def _waits_for_more(run: Run, join: Join, arrivals: Arrivals, filled: str) -> bo
     name, by_slot, feeders = join.name, arrivals.by_slot, run.feeders
     empty = (slot for slot in reversed(join.slots) if slot != filled and slot not in by_slot)  # they fill in order
     return any(f"{name}:{slot}" in feeders for slot in empty)
+
+
+def _count_all(run: Run, feeds: Sequence[Feed]) -> None:
+    for feed in feeds:
+        _count(run, feed, 1)
 
 
 def _count(run: Run, feed: Feed, by: int) -> None:

@@ -31,6 +31,8 @@ from headrace.ledger.values import (
     Terminal,
 )
 
+_BRANCHES = 32  # of a fan-out to different nodes; messages of a series all go to the same ones
+
 
 class Book:
     """Keeps one run.
@@ -63,7 +65,7 @@ class Book:
         """Settle a call that just led to others, where nothing has to be looked at; tells whether it was such a one."""
         if not local:
             return False
-        if self._meets and (len(local) > 1 or self._feeds_of(local[0]) != self._feeds_of(work)):
+        if self._meets and not self._keeps_feeds(work, local):
             return False
         self.run.in_flight += len(local) - 1
         return True
@@ -123,6 +125,14 @@ class Book:
     def end(self, terminal: Terminal) -> list[Effect]:
         """End the run from outside; nothing happens where it has ended."""
         return algebra.end(self._ledger, self._trace_id, terminal) or []
+
+    def _keeps_feeds(self, work: Work, local: Sequence[Work]) -> bool:
+        """Tell whether what a call may have led to is just what its calls may lead to, each of it once."""
+        if len(local) == 1:
+            return self._feeds_of(local[0]) == self._feeds_of(work)
+        return len(local) <= _BRANCHES and self._feeds.are_divided(
+            work.node.name, work.headers.scope, tuple([each.node.name for each in local])
+        )
 
     def _feeds_of(self, work: Work) -> tuple[Feed, ...]:
         return self._feeds.of(work.node, work.headers.scope)

@@ -153,9 +153,9 @@ class EngineDispatcher(Dispatcher):
             target, route = way.target, way.route
             if target.is_join:
                 slot = route.slot
-                sent = as_frame(_headers(headers, target, position, slot, way.type_name, as_frame(output)))
+                frame: Any = _headers(headers, target, position, slot, way.type_name, output)
                 join, feeds = self._meeting(target.name, slot, headers.scope)
-                dispatch.outputs.append(Arrive(join, slot, sent, feeds))
+                dispatch.outputs.append(Arrive(join, slot, frame, feeds))
             else:
                 dispatch.local.append(Work(target, _headers(headers, target, position), {route.slot: output}))
 
@@ -190,7 +190,12 @@ class EngineDispatcher(Dispatcher):
 
 
 def _headers(
-    parent: Envelope, target: PlanNode, position: int, slot: str = "", type_name: str = "", body: bytes = b""
+    parent: Envelope,
+    target: PlanNode,
+    position: int,
+    slot: str = "",
+    type_name: str = "",
+    body: Any = b"",  # noqa: ANN401 - a message stands for its bytes
 ) -> Headers:
     return Headers(
         f"{next(_ids):x}",

@@ -4,8 +4,7 @@ from anyio.lowlevel import RunVar
 
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.admit import Admission
-from headrace.kernel.calls import compile_call
-from headrace.kernel.elsewhere import Call
+from headrace.kernel.calls import Calls, compile_calls
 from headrace.kernel.engine.dispatcher import EngineDispatcher
 from headrace.kernel.engine.uncoded import UncodedFraming, uncoded
 from headrace.kernel.feeds import Feeds
@@ -36,11 +35,11 @@ class Parts:
         self.first = plan.entry[0].node if len(plan.entry) == 1 else ""
         self.meets = any(node.is_join for node in nodes)
         self._ticketed = tuple(node for node in nodes if node.keyed and node.keyed.ingress_key_of)
-        self._calls: RunVar[dict[str, Call]] = RunVar("headrace_calls")
+        self._calls: RunVar[Calls] = RunVar("headrace_calls")
         has_bounds = any(node.concurrency is not None for node in nodes)
         self._shared_calls = None if has_bounds else self._compiled()
 
-    def calls(self) -> dict[str, Call]:
+    def calls(self) -> Calls:
         """Give what calls the nodes in this event loop: bounds of concurrency are of one loop."""
         if self._shared_calls is not None:
             return self._shared_calls
@@ -58,5 +57,5 @@ class Parts:
             if node.keyed is not None and node.keyed.ingress_key_of is not None
         )
 
-    def _compiled(self) -> dict[str, Call]:
-        return {name: compile_call(node, self.plan.middleware) for name, node in self.plan.nodes.items()}
+    def _compiled(self) -> Calls:
+        return compile_calls(self.plan.nodes.values(), self.plan.middleware)
