@@ -24,7 +24,6 @@ class Crew(Generic[Piece]):
     """Works off pieces.
 
     Args:
-        take: Works on one; gives one to go on with at once, or None. What it finds is put into `ready`.
         most: Workers at a time.
         outlet: Is waited for before a piece is begun where it is full.
         is_steered: Whether somebody outside may bring more to do, or cancels by other means than `cut`.
@@ -36,10 +35,9 @@ class Crew(Generic[Piece]):
         hired: Workers so far.
     """
 
-    def __init__(
-        self, take: Callable[[Piece], Awaitable[Piece | None]], *, most: int, outlet: Outlet | None, is_steered: bool
-    ) -> None:
-        self._take = take
+    _take: Callable[[Piece], Awaitable[Piece | None]]
+
+    def __init__(self, *, most: int, outlet: Outlet | None, is_steered: bool) -> None:
         self._most = most
         self._outlet = outlet
         self._is_steered = is_steered
@@ -65,17 +63,26 @@ class Crew(Generic[Piece]):
         """Whether its tasks are cancelled, or about to be."""
         return self.is_over or (self._tasks is not None and self._tasks.is_ending)
 
-    async def work(self, begin: Callable[[], None]) -> None:
+    async def work(self, begin: Callable[[], None], take: Callable[[Piece], Awaitable[Piece | None]]) -> None:
         """Work until `stop`, with as many tasks as that needs; they have ended when this returns.
 
         Args:
             begin: Puts in what is ready first.
+            take: Works on one; gives one to go on with at once, or None. What it finds is put into `ready`.
         """
-        begin()
-        if not self._chores and not self._is_steered:
-            await self._work_off_alone()
-        if self.is_over:
-            return
+        self._take = take
+        try:
+            begin()
+            if not self._chores and not self._is_steered:
+                await self._work_off_alone()
+            if not self.is_over:
+                await self._work_together()
+        finally:  # else whoever works with this would be held by it, and a run be freed by the garbage collector alone
+            self._tasks = None
+            self._chores.clear()
+            del self._take
+
+    async def _work_together(self) -> None:
         async with new_group() as tasks:
             self._tasks = tasks
             for chore in self._chores:
@@ -132,6 +139,7 @@ class Crew(Generic[Piece]):
             raise
         finally:
             self._beside.discard(own)
+            del own  # its exception has this frame
             self._workers -= 1
         if self.is_over:
             raise StoppedError
@@ -147,7 +155,7 @@ class Crew(Generic[Piece]):
 
     async def _work_off(self) -> None:
         """Work until nothing is ready; without a task group also no longer than that takes one worker."""
-        ready, outlet = self.ready, self._outlet
+        ready, outlet, take = self.ready, self._outlet, self._take
         piece: Piece | None = None
         while not self.is_over:
             if piece is None:
@@ -169,7 +177,7 @@ class Crew(Generic[Piece]):
             if outlet is not None and len(outlet.events) >= CAPACITY:
                 await outlet.room()
                 continue
-            piece = await self._take(piece)
+            piece = await take(piece)
 
 
 def _asyncio_task() -> asyncio.Task[Any] | None:

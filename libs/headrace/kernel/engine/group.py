@@ -85,6 +85,7 @@ class _AsyncioGroup:
             others = group.split(StoppedError)[1]
             if others is not None:
                 raise others from None
+            group.__traceback__ = None  # a frame of asyncio's own in it holds it: a run would be freed by gc alone
             return True
         return False
 

@@ -19,35 +19,28 @@ class RunPublisher(Publisher):
     ) -> None:
         super().__init__(observers, hooks, clock=clock)
         self._outlet = outlet
-        self._only = outlet if not observers and not hooks else None  # most events have one reader, and nobody else
+        # most events have one reader, and nobody else
+        self._put = outlet.put if outlet is not None and not observers and not hooks else None
         self.metrics = RunMetrics()
         self.is_heard = self.is_heard or outlet is not None
 
     def node_started(self, origin: Origin) -> None:
         """Tell that a node is about to be called."""
-        event = NodeStarted(*(*origin, next(self._seq), self._now()))
-        if self._only is not None:
-            self._only.put(event)
-        else:
-            self.publish(event)
+        (self._put or self.publish)(NodeStarted(*(*origin, next(self._seq), self._now())))
 
     def node_ended(self, origin: Origin, duration_s: float, outputs: int) -> None:
         """Count the call, and tell that it returned."""
         if not self.is_heard:
             return
         self._of(origin[1]).add(duration_s)
-        event = NodeEnded(*(*origin, next(self._seq), self._now(), duration_s, outputs))
-        if self._only is not None:
-            self._only.put(event)
-        else:
-            self.publish(event)
+        (self._put or self.publish)(NodeEnded(*(*origin, next(self._seq), self._now(), duration_s, outputs)))
 
     def publish(self, event: KernelEvent) -> None:
         """Tell the reader and every observer."""
         if not self.is_heard:  # the run is over: a thread that was left behind
             return
-        if self._only is not None:
-            self._only.put(event)
+        if self._put is not None:
+            self._put(event)
             return
         heard: KernelEvent | None = self._hooked(event) if self._hooks else event
         if heard is None:

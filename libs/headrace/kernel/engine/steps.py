@@ -70,7 +70,7 @@ class Steps:
             shows_detail=options.shows_detail,
         )
         self._timers: Timers | None = None
-        self._crew: Crew[Piece] = Crew(self._take, most=options.concurrency, outlet=outlet, is_steered=is_steered)
+        self._crew: Crew[Piece] = Crew(most=options.concurrency, outlet=outlet, is_steered=is_steered)
         self._waits = options.waits
         self.request: AsyncContainer | None = None
         self.terminal: Terminal | None = None
@@ -80,7 +80,10 @@ class Steps:
 
     async def work(self) -> None:
         """Work until the run has ended, and nothing of it is left that could go on."""
-        await self._crew.work(lambda: self.carry_out(self._book.opening))
+        try:
+            await self._crew.work(lambda: self.carry_out(self._book.opening), self._take)
+        finally:
+            self._timers = None
         self._told.metrics.tasks = self._crew.hired
         self._told.metrics.longest_queue = self._crew.longest_queue
 

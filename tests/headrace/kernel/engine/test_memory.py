@@ -1,0 +1,147 @@
+"""What a run held is freed when it is over, at once: no cycle of it is left to the garbage collector."""
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from msgspec import Struct
+
+from headrace import Gather, Pipe, Retry
+
+
+class Start(Struct, weakref=True):
+    count: int
+
+
+class Part(Struct):
+    number: int
+
+
+class Left(Struct):
+    number: int
+
+
+class Right(Struct):
+    number: int
+
+
+class End(Struct):
+    value: int
+
+
+@pytest.fixture(autouse=True)
+def _without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def one_call() -> Pipe:
+    pipe = Pipe("one_call")
+
+    @pipe.node
+    async def only(start: Start) -> End:
+        return End(start.count)
+
+    return pipe
+
+
+def branches() -> Pipe:
+    pipe = Pipe("branches")
+
+    @pipe.node
+    async def left(start: Start) -> Left:
+        await anyio.lowlevel.checkpoint()
+        return Left(start.count)
+
+    @pipe.node
+    async def right(start: Start) -> Right:
+        return Right(start.count)
+
+    @pipe.node
+    async def join(left: Left, right: Right) -> End:
+        return End(left.number)
+
+    return pipe
+
+
+def tried_again() -> Pipe:
+    pipe = Pipe("tried_again")
+    failures = iter((True, False))
+
+    @pipe.node(retry=Retry(attempts=2, backoff=0.0001))
+    async def work(start: Start) -> End:
+        if next(failures, False):
+            raise ValueError
+        return End(start.count)
+
+    return pipe
+
+
+def a_map_that_waits() -> Pipe:
+    pipe = Pipe("map")
+
+    @pipe.node
+    async def split(start: Start) -> list[Part]:
+        return [Part(number) for number in range(start.count)]
+
+    @pipe.node
+    async def wait(part: Part) -> Left:
+        await anyio.lowlevel.checkpoint()
+        return Left(part.number)
+
+    @pipe.node
+    async def add(parts: Gather[Left]) -> End:
+        return End(len(parts))
+
+    return pipe
+
+
+PIPES = (one_call, branches, a_map_that_waits)
+
+
+async def result_of(pipe: Pipe, start: Start) -> Any:
+    return await pipe.run(start)
+
+
+async def read(pipe: Pipe, start: Start) -> Any:
+    events = pipe.events(start)
+    async for _ in events:
+        pass
+    return events.result()
+
+
+@pytest.mark.parametrize("run", [result_of, read])
+@pytest.mark.parametrize("make", PIPES)
+async def test_a_run_that_is_over_holds_nothing(make: Callable[[], Pipe], run: Callable[..., Any]) -> None:
+    start = Start(3)
+    gone = weakref.ref(start)
+    assert await run(make(), start) == End(3)
+    await anyio.lowlevel.checkpoint()  # a task that has ended is let go by the event loop
+    del start
+    assert gone() is None
+
+
+async def test_nor_does_one_whose_call_was_made_again() -> None:
+    start = Start(3)
+    gone = weakref.ref(start)
+    assert await tried_again().run(start) == End(3)
+    await anyio.lowlevel.checkpoint()
+    del start
+    assert gone() is None
+
+
+async def test_nor_does_one_whose_events_were_left_early() -> None:
+    start = Start(3)
+    gone = weakref.ref(start)
+    async with a_map_that_waits().events(start) as events:
+        async for _ in events:
+            break
+    await anyio.lowlevel.checkpoint()
+    del start, events
+    assert gone() is None
