@@ -70,11 +70,8 @@ def meet(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
         return False
     if not join.gathers and (slot in arrivals.by_slot or not _waits_for_more(run, join, arrivals, slot)):
         return False
-    for feed in ended:
-        if run.feeders.get(feed.name, 0) <= 1 and not _is_filled(feed, arrival):
-            return False
-    for feed in ended:
-        _count(run, feed, -1)
+    if not _end_feeders(run, arrival, ended):
+        return False
     if is_first:
         run.joins[join.name] = arrivals
         _count_all(run, arrival.feeds)
@@ -86,9 +83,39 @@ def meet(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
     return True
 
 
-def _is_filled(feed: Feed, arrival: Arrive) -> bool:
-    """Tell whether an arrival fills a slot, which then needs no feeders any more."""
-    return not arrival.join.gathers and feed.slot == arrival.slot and feed.join == arrival.join
+def meet_last(run: Run, arrival: Arrive, ended: Sequence[Feed], effects: list[Effect]) -> bool:
+    """Record work that just sent the last message that a join waits for, where no other join has to be looked at.
+
+    Args:
+        ended: As `meet`'s.
+
+    Returns:
+        Whether it was so, and the join has fired; if not, nothing is changed.
+    """
+    join, slot = arrival.join, arrival.slot
+    arrivals = run.joins.get(join.name)
+    if arrivals is None or arrivals.has_fired or join.gathers or run.state not in TAKES_OUTPUTS:
+        return False
+    if slot in arrivals.by_slot or len(arrivals.by_slot) + 1 < len(join.slots):
+        return False
+    if not _end_feeders(run, arrival, ended):
+        return False
+    arrivals.by_slot[slot] = arrival.frame
+    run.waiting += 1
+    _fire(run, join, arrivals, effects)
+    return True
+
+
+def _end_feeders(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
+    """Count work out, unless a slot is left without any that could fill it; the one that it fills needs no more."""
+    join, feeders = arrival.join, run.feeders
+    for feed in ended:
+        is_filled = feed.slot == arrival.slot and not join.gathers and feed.join == join
+        if not is_filled and feeders.get(feed.name, 0) <= 1:
+            return False
+    for feed in ended:
+        _count(run, feed, -1)
+    return True
 
 
 def open_scope(trace_id: str, run: Run, opening: Open, effects: list[Effect]) -> None:
@@ -136,10 +163,11 @@ def _begin(trace_id: str, run: Run, join: Join, feeds: tuple[Feed, ...], effects
 
 
 def _waits_for_more(run: Run, join: Join, arrivals: Arrivals, filled: str) -> bool:
-    """Tell whether another slot than the one that is filled just now is empty, and can still be fed."""
-    name, by_slot, feeders = join.name, arrivals.by_slot, run.feeders
-    empty = (slot for slot in reversed(join.slots) if slot != filled and slot not in by_slot)  # they fill in order
-    return any(f"{name}:{slot}" in feeders for slot in empty)
+    """Tell whether the last empty slot, beside the one that is filled just now, can still be fed."""
+    for slot in reversed(join.slots):  # most are filled in order
+        if slot != filled and slot not in arrivals.by_slot:
+            return f"{join.name}:{slot}" in run.feeders
+    return False
 
 
 def _count_all(run: Run, feeds: Sequence[Feed]) -> None:

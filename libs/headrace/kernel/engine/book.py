@@ -13,7 +13,7 @@ from headrace.kernel.feeds import Feeds
 from headrace.kernel.outputs import Dispatch, tickets_of
 from headrace.kernel.work import Work
 from headrace.ledger import algebra
-from headrace.ledger.joins import meet
+from headrace.ledger.joins import meet, meet_last
 from headrace.ledger.runs import end_with
 from headrace.ledger.state import Effect, Ledger, Run
 from headrace.ledger.values import (
@@ -86,11 +86,19 @@ class Book:
         """
         if stash in self.run.joins:
             self.run.joins[stash].gathered.clear()
-        if len(sent.terminals) == 1 and not (sent.outputs or sent.local or rest is not None):
-            effects: list[Effect] = []
-            if end_with(self._ledger, self._trace_id, self.run, sent.terminals[0], effects):
-                return effects
+        effects: list[Effect] = []
+        if not sent.local and rest is None and self._settle_one(work, sent, effects):
+            return effects
         return self._record(self._settled(work, sent.outputs, sent.terminals, stash), sent, rest)
+
+    def _settle_one(self, work: Work, sent: Dispatch, effects: list[Effect]) -> bool:
+        """Settle a call that sent one thing, where just that has to be looked at; tells whether it was such a one."""
+        if len(sent.terminals) == 1 and not sent.outputs:
+            return end_with(self._ledger, self._trace_id, self.run, sent.terminals[0], effects)
+        if len(sent.outputs) == 1 and not sent.terminals:
+            (output,) = sent.outputs
+            return isinstance(output, Arrive) and meet_last(self.run, output, self._feeds_of(work), effects)
+        return False
 
     def settle_page(self, page: Rest, sent: Sent) -> list[Effect]:
         """Settle a page of a series that was not its first; as `settle`."""
