@@ -1,8 +1,8 @@
 """Attempts: one call of a node, from its arguments to where its outputs go, or how it is to be tried again."""
 
 import asyncio
-import time
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from dishka import AsyncContainer
@@ -79,7 +79,7 @@ class Attempts:
         if is_heard:
             origin = origin_of(work.headers, work.node)
             publisher.node_started(origin)
-            started_s = time.perf_counter()
+            started_s = perf_counter()
         token = current_call.set(work)
         try:
             node = work.node
@@ -90,7 +90,7 @@ class Attempts:
                 returned = await self._calls[node.name](work.messages)
             else:
                 returned = await self._call(work, request, state, origin, publisher)
-            took_s = time.perf_counter() - started_s if is_heard else 0.0
+            took_s = perf_counter() - started_s if is_heard else 0.0
             dispatch = self._dispatcher.dispatch(work, returned)
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
             return self._failed(work, as_failure(raised), origin, started_s, publisher)
@@ -111,7 +111,7 @@ class Attempts:
         failure = self._classified(work, error)
         delay_s = retry_in_s(work.node.retry, error, work.headers.attempt, self._random)
         if origin is not None:
-            took_s = time.perf_counter() - started_s
+            took_s = perf_counter() - started_s
             publisher.node_failed(
                 NodeFailed(*publisher.stamp(origin), duration_s=took_s, failure=failure, retry_in_s=delay_s)
             )

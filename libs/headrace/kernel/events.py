@@ -125,10 +125,10 @@ class FanOutCompleted(KernelEvent, frozen=True, kw_only=True):
     items: int
 
 
-class JoinWaited(KernelEvent, frozen=True, kw_only=True, gc=False):
+class JoinWaited(KernelEvent, frozen=True, gc=False):  # as above
     """A message came to a join that waits for more."""
 
-    slot: str
+    slot: str = ""
 
 
 class JoinReleased(KernelEvent, frozen=True, kw_only=True):

@@ -24,19 +24,19 @@ class Publisher:
     ) -> None:
         self._observers = observers
         self._hooks = hooks
-        self._seq = count(1)
+        self._next_seq = count(1).__next__
         self._now = (clock or SystemClock()).now
         self.is_heard = bool(observers)
 
     def and_to(self, observer: Observer) -> "Publisher":
         """Give a publisher that tells one observer more, and numbers its events along with this one's."""
         other = Publisher((*self._observers, observer), self._hooks)
-        other._seq, other._now = self._seq, self._now
+        other._next_seq, other._now = self._next_seq, self._now
         return other
 
     def stamp(self, origin: Origin) -> Stamped:
         """Give the first fields of the next event: what it is of, its number and its time."""
-        return (*origin, next(self._seq), self._now())
+        return origin + (self._next_seq(), self._now())  # noqa: RUF005 - twice as fast
 
     def node_started(self, origin: Origin) -> None:
         """Tell that a node is about to be called."""

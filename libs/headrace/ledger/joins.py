@@ -135,6 +135,8 @@ def settle_joins(
         return
     for feed, by in change.items():
         _count(run, feed, by)
+    if not run.joins:
+        return
     bereft = [feed.join for feed, by in change.items() if by < 0]
     for join in dict.fromkeys((*reached, *bereft)):
         arrivals = run.joins.get(join.name)

@@ -215,7 +215,9 @@ def _headers(
         parent.visits if target.max_visits is None else visiting(parent.visits, target),
         parent.origin_run_id,
         parent.traceparent,
-        parent_id=parent.id,
-        owner_id=parent.owner_id if isinstance(parent, Headers) else "",
-        position=position,
+        0,
+        False,  # noqa: FBT003 - by position: a fifth less
+        parent.id,
+        parent.owner_id if isinstance(parent, Headers) else "",
+        position,
     )

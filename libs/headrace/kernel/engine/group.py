@@ -54,6 +54,30 @@ def new_event() -> anyio.Event | asyncio.Event:
     return asyncio.Event()
 
 
+def new_bell() -> "anyio.Event | Bell":
+    """Make an event that one task waits for, for the event loop that runs."""
+    try:
+        return Bell(asyncio.get_running_loop().create_future())
+    except RuntimeError:
+        return anyio.Event()
+
+
+class Bell:
+    """An event that one task waits for, on asyncio: a future, which costs less than asyncio's event does."""
+
+    def __init__(self, rung: asyncio.Future[None]) -> None:
+        self._rung = rung
+
+    def set(self) -> None:
+        """Wake who waits; once."""
+        if not self._rung.done():  # who waited may have been cancelled
+            self._rung.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait until it is set."""
+        await self._rung
+
+
 class _AsyncioGroup:
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()

@@ -5,7 +5,7 @@ from collections import deque
 
 import anyio
 
-from headrace.kernel.engine.group import new_event
+from headrace.kernel.engine.group import Bell, new_bell, new_event
 from headrace.kernel.events import KernelEvent
 
 CAPACITY = 1024  # events; a call under way may put more, the next one waits
@@ -22,7 +22,7 @@ class Outlet:
     def __init__(self) -> None:
         self.events: deque[KernelEvent] = deque()
         self.is_closed = False
-        self._news: anyio.Event | asyncio.Event | None = None
+        self._news: anyio.Event | Bell | None = None
         self._room: anyio.Event | asyncio.Event | None = None
 
     @property
@@ -59,9 +59,10 @@ class Outlet:
 
     async def news(self) -> None:
         """Wait for an event, or for the end."""
-        self.drained()
+        if self._room is not None:
+            self.drained()
         while not self.events and not self.is_closed:
-            self._news = new_event()
+            self._news = new_bell()
             await self._news.wait()
 
     async def room(self) -> None:

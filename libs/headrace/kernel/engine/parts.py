@@ -51,6 +51,8 @@ class Parts:
 
     def tickets(self, message: object) -> tuple[tuple[str, str], ...]:
         """Give the lanes that a run takes tickets in when it starts, each with the stream that it feeds."""
+        if not self._ticketed:
+            return ()
         return tuple(
             (lane_of(self.plan.pipe, node.name, node.keyed.ingress_key_of(message)), self.plan.stream(node.group))
             for node in self._ticketed

@@ -2,7 +2,7 @@
 
 from headrace.kernel.clock import Clock
 from headrace.kernel.engine.outlet import Outlet
-from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer, Origin
+from headrace.kernel.events import Hook, JoinWaited, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer, Origin
 from headrace.kernel.metrics import NodeMetrics, RunMetrics
 from headrace.kernel.publisher import Publisher
 
@@ -26,14 +26,20 @@ class RunPublisher(Publisher):
 
     def node_started(self, origin: Origin) -> None:
         """Tell that a node is about to be called."""
-        (self._put or self.publish)(NodeStarted(*(*origin, next(self._seq), self._now())))
+        (self._put or self.publish)(NodeStarted(*(origin + (self._next_seq(), self._now()))))  # noqa: RUF005 - as `stamp`
 
     def node_ended(self, origin: Origin, duration_s: float, outputs: int) -> None:
         """Count the call, and tell that it returned."""
         if not self.is_heard:
             return
-        self._of(origin[1]).add(duration_s)
-        (self._put or self.publish)(NodeEnded(*(*origin, next(self._seq), self._now(), duration_s, outputs)))
+        (self.metrics.nodes.get(origin[1]) or self._of(origin[1])).add(duration_s)
+        stamped = origin + (self._next_seq(), self._now(), duration_s, outputs)  # noqa: RUF005 - as `stamp`
+        (self._put or self.publish)(NodeEnded(*stamped))
+
+    def join_waited(self, origin: Origin, slot: str) -> None:
+        """Tell that a message came to a join that waits for more."""
+        stamped = origin + (self._next_seq(), self._now(), slot)  # noqa: RUF005 - as `stamp`
+        (self._put or self.publish)(JoinWaited(*stamped))
 
     def publish(self, event: KernelEvent) -> None:
         """Tell the reader and every observer."""

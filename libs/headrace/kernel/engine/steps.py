@@ -150,7 +150,8 @@ class Steps:
         local, ready, book = sent.local, self._crew.ready, self._book
         is_plain = rest is None and not item.stash and not sent.terminals
         if is_plain and (book.meets(work, sent) if sent.outputs else book.goes_on(work, local)):
-            self._tell(work, sent, is_last=True)
+            if self._is_heard:
+                self._told.went_on(work, sent)
         else:
             effects = book.settle(work, sent, rest, item.stash)
             self._tell(work, sent, is_last=rest is None)

@@ -13,7 +13,6 @@ from headrace.kernel.events import (
     FanOutItem,
     FanOutStarted,
     JoinReleased,
-    JoinWaited,
     Origin,
     RunCancelled,
     RunFinished,
@@ -92,15 +91,21 @@ class Told:
         if is_last and not work.node.opens:
             self.publisher.publish(FanOutCompleted(*self._stamp(work.headers, work.node), items=sent.items))
 
+    def went_on(self, work: Work, sent: Dispatch) -> None:
+        """Tell what came of a call that just led to others, or that sent one message to where more are waited for."""
+        if work.node.is_series:
+            self.fanned_out(work, sent, is_last=True)
+        for output in sent.outputs:
+            if isinstance(output, Arrive) and not output.join.gathers:
+                self._waited(output)
+
     def settled(self, run: Run, work: Work, sent: Dispatch) -> None:
         """Tell what came of a call: joins that wait for more, terminals that came too late."""
         for output in sent.outputs:
             if isinstance(output, Arrive) and not output.join.gathers:
-                join = output.join
-                arrivals = run.joins.get(join.name)
+                arrivals = run.joins.get(output.join.name)
                 if arrivals is not None and not arrivals.has_fired:
-                    stamped = self._stamp(as_envelope(output.frame), self._plan.nodes[join.node])
-                    self.publisher.publish(JoinWaited(*stamped, slot=output.slot))
+                    self._waited(output)
         for terminal in sent.terminals:
             if terminal is not run.terminal:
                 self.publisher.publish(TerminalDropped(*self._stamp(work.headers, work.node)))
@@ -122,6 +127,10 @@ class Told:
     def suspended(self, work: Work, suspend: Suspend) -> None:
         """Tell that a call is parked."""
         self.publisher.publish(Suspended(*self._stamp(work.headers, work.node), until=suspend.until))
+
+    def _waited(self, arrival: Arrive) -> None:
+        origin = origin_of(as_envelope(arrival.frame), self._plan.nodes[arrival.join.node])
+        self.publisher.join_waited(origin, arrival.slot)
 
     def _items(self, sent: Dispatch) -> Iterator[tuple[Envelope, PlanNode]]:
         for local in sent.local:
