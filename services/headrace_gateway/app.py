@@ -109,7 +109,7 @@ def create_app(  # noqa: PLR0913 - the parts of one application, all but three b
     limits = limits or Limits()
     rate = ClientRate(limits.client_rate, limits.client_burst) if limits.client_rate else None
     admission = Admission(bus, max_waiters=limits.max_waiters, client_rate=rate)
-    served = Served(clients, bus, waiters, followers, limits, admission, access)
+    served = Served(clients, bus, waiters, followers, limits, admission, access, traces)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

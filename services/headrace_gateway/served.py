@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from headrace.bus.protocol import Bus
 from headrace.errors import UnknownRunError
 from headrace.ledger.values import RunView
+from headrace.observe.traces import Traces
 from headrace.reply.waiters import Waiters
 from headrace.runtime.client import Client
 from headrace.runtime.followers import Followers
@@ -24,6 +25,7 @@ class Served(Struct, frozen=True):
     Attributes:
         clients: By pipe.
         access: None where anybody may do anything.
+        traces: Sees requests to pipes; None where nobody asked for traces.
     """
 
     clients: Mapping[str, Client]
@@ -33,6 +35,7 @@ class Served(Struct, frozen=True):
     limits: Limits
     admission: Admission
     access: Access | None = None
+    traces: Traces | None = None
 
     async def caller(self, request: HTTPConnection) -> Caller:
         """Tell who asks; the first thing that a route does.

@@ -64,7 +64,8 @@ class ShortWay:
         if self._traces is None:
             return await self._answered(endpoint, Request(scope, receive, send))
         asked = traceparent_of(Headers(scope=scope).get(_TRACEPARENT))
-        with self._traces.request(f"POST {scope['path']}", asked) as traceparent:
+        path: str = scope["path"]
+        with self._traces.request(f"POST {path}", path.rpartition("/")[2], asked) as traceparent:
             others = [(name, value) for name, value in scope["headers"] if name != _TRACEPARENT.encode()]
             headers = [*others, (_TRACEPARENT.encode(), traceparent.encode())]
             return await self._answered(endpoint, Request({**scope, "headers": headers}, receive, send))

@@ -12,12 +12,12 @@
 | `{"id", "type": "result", "trace_id", "result"}` | it has completed |
 | `{"id", "type": "problem", "problem"}` | it has not; the body of the problem that HTTP would have answered |
 
-When the connection ends its runs go on.
+When the connection ends its runs go on. A message may have a `traceparent`, or has the connection's.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ from headrace.errors import HeadraceError, TooManyRunsError, WaitTimeoutError
 from headrace.runtime.client import Client
 from headrace.runtime.idempotency import Idempotency, fingerprint_of
 from headrace.runtime.submissions import Options
-from headrace_gateway.asked import idempotency_key_of, timeout_of
+from headrace_gateway.asked import idempotency_key_of, timeout_of, traceparent_of
 from headrace_gateway.body import message_in
 from headrace_gateway.caller import Action, Caller
 from headrace_gateway.problem import ProblemError, problem_of
@@ -52,6 +52,7 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float | None = None
     wait_s: float | None = None
     idempotency_key: str | None = None
+    traceparent: str | None = None
 
 
 class Answer(Struct, frozen=True, omit_defaults=True):
@@ -168,7 +169,8 @@ class _Talk:
         client, limits = self._client, self._served.limits
         body = bytes(asked.message)
         message = message_in(body, client.plan.codecs[client.plan.entry_type])
-        trace_id = await client.submit(message, self._options(asked, body))
+        with self._traced(asked) as traceparent:
+            trace_id = await client.submit(message, self._options(asked, body, traceparent))
         self._started[asked.id].set_result(trace_id)
         await self._say(Answer(asked.id, "accepted", trace_id))
         wait_s = limits.max_wait_s if asked.wait_s is None else min(max(asked.wait_s, 0.0), limits.max_wait_s)
@@ -185,12 +187,19 @@ class _Talk:
         except TimeoutError:
             raise WaitTimeoutError(trace_id, wait_s) from None
 
-    def _options(self, asked: Asked, body: bytes) -> Options:
+    def _traced(self, asked: Asked) -> AbstractContextManager[str]:
+        """See a run being started; gives the trace context that it is to have."""
+        given = traceparent_of(asked.traceparent or self._socket.headers.get("traceparent"))
+        traces, pipe = self._served.traces, self._client.plan.pipe
+        return nullcontext(given) if traces is None else traces.request(f"message {self._socket.url.path}", pipe, given)
+
+    def _options(self, asked: Asked, body: bytes, traceparent: str) -> Options:
         key = idempotency_key_of(asked.idempotency_key)
         return Options(
             timeout_s=timeout_of(None if asked.timeout_s is None else str(asked.timeout_s)),
             most_open=self._served.limits.max_runs,
             idempotency=Idempotency(key, fingerprint_of(body), self._caller.name) if key else None,
+            traceparent=traceparent,
             keeps_events=asked.events,
         )
 

@@ -38,6 +38,10 @@ class Running:
     containers: dict[str, str]
     url: str
 
+    @property
+    def consumers(self) -> list[str]:
+        return [name for name in self.pods.names if name.startswith("worker-") or name == "reply"]
+
     def probes(self, name: str, probe: str) -> bool:
         command = ["docker", "exec", self.containers[name], *self.pods.command(name, probe)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -80,6 +84,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             containers[name] = pods.run(name, *published)
         started = Running(pods=pods, containers=containers, url=f"http://127.0.0.1:{port}")
         wait_until_sync(started.is_ready, timeout_s=BUS_S, description="the gateway is ready")
+        for name in started.consumers:
+            wait_until_sync(
+                lambda name=name: started.probes(name, "startupProbe"),  # type: ignore[misc]
+                timeout_s=BUS_S,
+                description=f"{name} has started",
+            )
         yield started
     finally:
         for name in containers.values():
@@ -94,9 +104,8 @@ def test_a_load_attempt_gets_its_decision(running: Running) -> None:
 
 @pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
 def test_consumers_are_alive_by_their_probes(running: Running, probe: str) -> None:
-    for name in running.pods.names:
-        if name.startswith("worker-") or name == "reply":
-            wait_until_sync(lambda name=name: running.probes(name, probe), timeout_s=BUS_S, description=f"{name} lives")  # type: ignore[misc]
+    for name in running.consumers:
+        wait_until_sync(lambda name=name: running.probes(name, probe), timeout_s=BUS_S, description=f"{name} lives")  # type: ignore[misc]
     if probe != "livenessProbe":
         assert running.probes("redis", probe)
 

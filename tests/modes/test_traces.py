@@ -1,5 +1,6 @@
 """One trace across gateway, groups and reply service, all of them processes on Redis, as a collector gets it."""
 
+import json
 import re
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from msgspec import Struct
 from tests.modes.running import Mode, running
 from tests.support.collector import Span, collector
+from websockets.sync.client import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -15,13 +17,14 @@ CALLER = "b7ad6b7169203331"
 SECRET = "the secret in the text"  # of an exception that a node raises
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 ERROR = 2
-ANSWERED, FAILED, NOT_SAMPLED = "a" * 32, "b" * 32, "c" * 32
+ANSWERED, FAILED, NOT_SAMPLED, OVER_A_SOCKET = "a" * 32, "b" * 32, "c" * 32, "d" * 32
 
 
 class Seen(Struct):
-    """What a deployment told of runs: its spans by trace, and the runs by trace."""
+    """What a deployment told of runs: its spans by trace, of reads those of all, and the runs by trace."""
 
     spans: dict[str, list[Span]]
+    reads: list[Span]
     runs: dict[str, str]
 
 
@@ -39,10 +42,22 @@ def seen(redis_url: str) -> Seen:
                 answer = http.post("/v1/pipes/modes", json={"text": SECRET, "do": do}, headers=headers)
                 assert answer.headers["traceparent"].split("-")[1] == trace
                 runs[trace] = answer.headers["x-trace-id"]
+            runs[OVER_A_SOCKET] = ask_over_a_socket(deployment.url, f"00-{OVER_A_SOCKET}-{CALLER}-01")
             assert deployment.stop() == [0] * 4
         spans = {trace: [span for span in collecting.spans if span.trace == trace] for trace in runs}
-        assert sum(map(len, spans.values())) == len(collecting.spans)
-    return Seen(spans, runs)
+        reads = [span for span in collecting.spans if span.name.startswith("receive ")]
+        assert sum(map(len, spans.values())) + len(reads) == len(collecting.spans)
+    return Seen(spans, reads, runs)
+
+
+def ask_over_a_socket(url: str, traceparent: str) -> str:
+    """Ask, and give the run."""
+    with connect(f"ws{url.removeprefix('http')}/v1/pipes/modes/ws") as line:
+        line.send(json.dumps({"id": "1", "message": {"text": "x", "do": "answer"}, "traceparent": traceparent}))
+        accepted, result = (json.loads(line.recv(60)) for _ in range(2))
+    assert (accepted["type"], result["type"]) == ("accepted", "result")
+    run: str = result["trace_id"]
+    return run
 
 
 def way(spans: list[Span], span: Span) -> list[str]:
@@ -78,6 +93,30 @@ def test_a_run_is_one_trace_across_gateway_groups_and_reply_service(seen: Seen) 
         if re.match("send|process|settle", span.name):
             assert span.attributes["messaging.operation.type"] == span.name.partition(" ")[0]
             assert span.attributes["messaging.destination.name"] == span.name.partition(" ")[2]
+
+
+def test_a_run_that_is_asked_for_over_a_socket_is_one_trace_too(seen: Seen) -> None:
+    spans = seen.spans[OVER_A_SOCKET]
+    assert {span.attributes.get("messaging.message.conversation_id") for span in spans} == {
+        None,
+        seen.runs[OVER_A_SOCKET],
+    }
+    [first] = [span for span in spans if span.name == "process modes.first"]
+    assert way(spans, first) == ["process modes.first", "send modes", "message /v1/pipes/modes/ws"]
+
+
+def test_a_hop_links_to_the_read_that_brought_it(seen: Seen) -> None:
+    reads = {span.id: span for span in seen.reads}
+    hops = [span for trace in (ANSWERED, FAILED) for span in seen.spans[trace] if re.match("process modes", span.name)]
+    assert len(hops) == 4
+    for hop in hops:
+        (link,) = hop.links
+        read = reads[link]
+        assert (read.kind, read.parent) == (CLIENT, "")
+        stream = hop.attributes["messaging.destination.name"]
+        assert read.attributes["messaging.operation.type"] == "receive"
+        assert read.attributes["messaging.destination.name"] == stream
+        assert read.attributes["messaging.batch.message_count"] == 1
 
 
 def test_a_failure_is_told_by_its_kind_and_without_its_text(seen: Seen) -> None:

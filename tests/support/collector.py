@@ -21,6 +21,7 @@ class Span(Struct, frozen=True):
     parent: str
     attributes: dict[str, str | int]
     status: int
+    links: tuple[str, ...]
 
 
 class Collector:
@@ -52,6 +53,7 @@ class Collector:
                         span.parent_span_id.hex(),
                         {each.key: each.value.string_value or each.value.int_value for each in span.attributes},
                         span.status.code,
+                        tuple(link.span_id.hex() for link in span.links),
                     )
                     for of_scope in of_resource.scope_spans
                     for span in of_scope.spans

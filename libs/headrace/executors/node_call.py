@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
+import structlog
+
 from headrace.executors.await_here import await_here
+from headrace.executors.preparation import prepare
 from headrace.kernel import inject
 from headrace.kernel.calls import from_loop, listed
 from headrace.kernel.context import Context
@@ -32,6 +35,8 @@ class NodeCall:
         context_param: The parameter that takes the context, None for none.
         context: Its fields.
         state_param: The parameter that takes the key's state, None for none.
+        about: What log lines that it writes say of it, by field.
+        preparation: What the process does before its first call, as `preparation.packed` gave it.
     """
 
     function: Callable[..., Any]
@@ -43,10 +48,14 @@ class NodeCall:
     context_param: str | None
     context: dict[str, Any]
     state_param: str | None
+    about: Mapping[str, str]
+    preparation: bytes
 
     def __call__(self) -> "Returned":
         """Make it, in the process where it is to be made."""
-        return cast("Returned", await_here(self._make()))
+        prepare(self.preparation)
+        with structlog.contextvars.bound_contextvars(**self.about):
+            return cast("Returned", await_here(self._make()))
 
     async def _make(self) -> "Returned":
         arguments, emitted = dict(self.arguments), list[Any]()

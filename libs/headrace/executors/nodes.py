@@ -12,8 +12,10 @@ from anyio import CapacityLimiter
 from headrace.executors.backend import Places, Run
 from headrace.executors.backends import places_of
 from headrace.executors.node_call import NodeCall, Returned
+from headrace.executors.preparation import packed
 from headrace.graph.plan import ExecutionPlan, PlanNode
 from headrace.kernel.context import Context
+from headrace.kernel.current_call import about, current_call
 from headrace.kernel.elsewhere import Call, Elsewhere
 
 _OF_THE_PROCESS = ("publisher", "store", "home", "origin")
@@ -73,6 +75,8 @@ class _Elsewhere:
                 context_param=node.context_param,
                 context={name: getattr(context, name) for name in _CONTEXT} if context is not None else {},
                 state_param=state_param,
+                about=about(current_call.get()),
+                preparation=packed(),
             )
         )
         if context is not None:

@@ -3,7 +3,9 @@
 | span | kind | from, until |
 | --- | --- | --- |
 | `POST /v1/pipes/<pipe>` | server | a request comes, its answer is made |
+| `message /v1/pipes/<pipe>/ws` | server | a message comes over a WebSocket, its run is started |
 | `send <pipe>` | producer | a request comes, its run is started |
+| `receive <group's stream>` | client | a read is asked for, it has brought entries; a trace of its own |
 | `process <group's stream>` | consumer | a hop begins, it is to be committed |
 | `<node>` | internal | one call of a node |
 | `send <stream>` | producer | what a hop sent to one group: as its commit |
@@ -27,7 +29,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from headrace.errors import EnvelopeError
@@ -68,15 +70,15 @@ class Spans:
         self._provider = TracerProvider(resource=Resource.create({"service.name": f"headrace-{service}"}))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("headrace")
+        self._reads: OrderedDict[tuple[int, str], SpanContext] = OrderedDict()
         self._hops: OrderedDict[tuple[int, str], list[Span]] = OrderedDict()
 
     @contextmanager
-    def request(self, name: str, traceparent: str) -> Generator[str]:
+    def request(self, name: str, pipe: str, traceparent: str) -> Generator[str]:
         """See a caller's request, and what it publishes."""
         with self._tracer.start_as_current_span(
             name, _context(traceparent), SpanKind.SERVER, record_exception=False, set_status_on_exception=False
         ):
-            pipe = name.rpartition("/")[2]
             span = self._tracer.start_span(f"send {pipe}", None, SpanKind.PRODUCER, _about("send", pipe))
             token = _publishing.set(span)
             try:
@@ -92,6 +94,18 @@ class Spans:
             span.set_attributes(_of_run(submission.trace_id))
             span.end()
 
+    def received(self, stream: str, deliveries: Sequence[Delivery], took_s: float) -> None:
+        """See a read of a group's stream that brought something, of many runs perhaps: their hops link to it."""
+        end_ns = time.time_ns()
+        about = {**_about("receive", stream), "messaging.batch.message_count": len(deliveries)}
+        start_ns = end_ns - int(took_s * _NS)
+        span = self._tracer.start_span(f"receive {stream}", Context(), SpanKind.CLIENT, about, None, start_ns)
+        span.end(end_ns)
+        for delivery in deliveries:
+            self._reads[delivery.partition, delivery.id] = span.get_span_context()
+        while len(self._reads) > _UNSETTLED:  # those that were never begun
+            self._reads.popitem(last=False)
+
     @contextmanager
     def hop(self, work: Work, delivery: Delivery, /) -> Generator[Work]:
         """See a hop: nodes run in its context, and what they send descends from it."""
@@ -105,8 +119,12 @@ class Spans:
             "headrace.attempt": headers.attempt,
             "headrace.deliveries": delivery.deliveries,
         }
-        span = self._tracer.start_span(f"process {stream}", _context(headers.traceparent), SpanKind.CONSUMER, about)
-        self._keep((delivery.partition, delivery.id), span)
+        key = (delivery.partition, delivery.id)
+        read = self._reads.get(key)  # of a lane's delivery, which has several hops, more than once
+        links = [Link(read)] if read is not None else None
+        context = _context(headers.traceparent)
+        span = self._tracer.start_span(f"process {stream}", context, SpanKind.CONSUMER, about, links)
+        self._keep(key, span)
         with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             yield structs.replace(work, headers=structs.replace(headers, traceparent=_traceparent(span)))
 
@@ -124,6 +142,7 @@ class Spans:
 
     def committed(self, stream: str, commit: Commit, answers: Sequence[Answer], took_s: float) -> None:
         """See a hop's commit answered."""
+        self._reads.pop((commit.partition, commit.delivery_id), None)
         spans = self._hops.pop((commit.partition, commit.delivery_id), [])
         end_ns = time.time_ns()
         start_ns = end_ns - int(took_s * _NS)

@@ -25,16 +25,21 @@ class Traces(Protocol):
         """See a hop, as `kernel.witness.Witness`: its outputs descend from its span."""
         ...
 
-    def request(self, name: str, traceparent: str) -> AbstractContextManager[str]:
+    def request(self, name: str, pipe: str, traceparent: str) -> AbstractContextManager[str]:
         """See a caller's request; gives the trace context that its run is to have.
 
         Args:
+            pipe: Whose run it starts.
             traceparent: The caller's, empty for none.
         """
         ...
 
     def published(self, submission: Submission) -> None:
         """See a run started."""
+        ...
+
+    def received(self, stream: str, deliveries: Sequence[Delivery], took_s: float) -> None:
+        """See a read of a group's stream that brought something."""
         ...
 
     def committed(self, stream: str, commit: Commit, answers: Sequence[Answer], took_s: float) -> None:

@@ -97,7 +97,7 @@ class Commits:
                     for commit in batch:
                         await self._commit([commit])
                     return
-                _log.error("commit_refused", stream=self._stream, delivery=batch[0].delivery_id, error=str(error))
+                _log.error("commit_refused", **self._about(batch[0]), error=str(error))
                 self._counts["refused"] += 1
                 self._let_go(batch[0].partition, batch[0].delivery_id)
                 return
@@ -109,5 +109,10 @@ class Commits:
                         took_s = asyncio.get_running_loop().time() - started_s
                         self._traces.committed(self._stream, commit, answered, took_s)
                     if Answer.FENCED in answered:
-                        _log.warning("commit_fenced", stream=self._stream, delivery=commit.delivery_id)
+                        _log.warning("commit_fenced", **self._about(commit))
                 return
+
+    def _about(self, commit: Commit) -> dict[str, str]:
+        """Say of a commit what it is of; of a lane's, which may be of several runs, the first."""
+        trace_id = commit.settled[0].trace_id if commit.settled else ""
+        return {"stream": self._stream, "delivery": commit.delivery_id, "trace_id": trace_id}

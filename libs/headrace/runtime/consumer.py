@@ -14,6 +14,7 @@ from msgspec import Struct
 from headrace.bus.protocol import Work
 from headrace.errors import BusError, BusUnavailableError
 from headrace.kernel.gate import Gate
+from headrace.kernel.gathered import run_of
 from headrace.kernel.runner import AsyncRunner
 from headrace.ledger.values import Commit, Delivery
 from headrace.observe.traces import Traces
@@ -67,7 +68,7 @@ class Consumer:
         name: This worker's name, unique among the group's live workers.
         gates: What must be open before what was read is begun.
         expires: Whether it ends runs whose deadline has passed, of whatever group their work is.
-        traces: Told of each commit.
+        traces: Told of each read that brought something, and of each commit.
 
     Attributes:
         stream: As given.
@@ -109,6 +110,7 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self.counts: Counter[str] = Counter()
+        self._traces = traces
         self._commits = Commits(bus, stream, self.counts, self._let_go, traces)
         self.read_s = 0.0
         self.turn_s = 0.0
@@ -183,6 +185,8 @@ class Consumer:
                 continue
             finally:
                 self.is_taking = False
+            if self._traces is not None and deliveries:
+                self._traces.received(self.stream, deliveries, asyncio.get_running_loop().time() - self.turn_s)
             await self._begin(deliveries)
 
     async def _read(self, free: int) -> list[Delivery]:
@@ -213,6 +217,10 @@ class Consumer:
     async def _may_begin(self) -> bool:
         return await all_open(self._gates, self._stopping, wait_s=_READ_WAIT_S)
 
+    def _about(self, delivery: Delivery) -> dict[str, str]:
+        """Say of a delivery what it is; of a lane's, which may be of several runs, the first."""
+        return {"stream": self.stream, "delivery": delivery.id, "trace_id": run_of(delivery.entry.items[0])}
+
     def _start(self, delivery: Delivery) -> None:
         key = (delivery.partition, delivery.id)
         is_running = key in self._held  # a blocked loop let our own lease run out: go on, under the new token
@@ -230,7 +238,7 @@ class Consumer:
             commit = await self._run(delivery)
         except Exception as error:  # noqa: BLE001 - the top of a task; counted
             # a fault of ours, not of a node: the entry stays leased, is handed out again, and ends as poison
-            _log.exception("hop_crashed", stream=self.stream, delivery=delivery.id, error=type(error).__name__)
+            _log.exception("hop_crashed", **self._about(delivery), error=type(error).__name__)
             self.counts["crashed"] += 1
             self._let_go(delivery.partition, delivery.id)
         except BaseException:  # cut off by the drain, or ended by its node: not held any longer, so its lease runs out
@@ -244,7 +252,7 @@ class Consumer:
             try:
                 return await self._runner.run(delivery)
             except BusUnavailableError as error:  # as if handed out again: nothing is committed yet
-                _log.warning("hop_waits", stream=self.stream, delivery=delivery.id, code=error.code)
+                _log.warning("hop_waits", **self._about(delivery), code=error.code)
                 await asyncio.sleep(_RETRY_S)
 
     def _let_go(self, partition: int, delivery_id: str) -> None:
@@ -295,6 +303,6 @@ class Consumer:
 
     async def _look(self) -> None:
         """Tell of hops that take very long, once each."""
-        for (_, delivery_id), seconds in self._slow_hops.look(self._held, asyncio.get_running_loop().time()):
-            _log.warning("hop_slow", stream=self.stream, delivery=delivery_id, seconds=round(seconds, 1))
+        for key, seconds in self._slow_hops.look(self._held, asyncio.get_running_loop().time()):
+            _log.warning("hop_slow", **self._about(self._held[key]), seconds=round(seconds, 1))
             self.counts["hop_slow"] += 1

@@ -5,6 +5,8 @@ Standard output belongs to a command's answer, so nothing is logged there.
 
 import logging
 import sys
+from collections.abc import Sequence
+from functools import partial
 from io import StringIO
 from typing import Literal, TextIO
 
@@ -12,7 +14,8 @@ import structlog
 from pydantic import Field
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from headrace.kernel.current_call import current_call
+from headrace.executors.preparation import prepare_elsewhere
+from headrace.kernel.current_call import about, current_call
 from headrace.settings.lists import Words
 from headrace.settings.log_hooks import call_log_hooks
 from headrace.settings.redaction import Redaction, masked
@@ -36,12 +39,22 @@ class LogSettings(Settings):
 def set_up_logging(settings: LogSettings, service: str) -> None:
     """Have everything that this process logs written to stderr, an event a line; may be called again.
 
+    Nodes that run in other processes log as this one does.
+
     Args:
         service: Stands in every event as `service`.
     """
     is_human = settings.log_format == "human" or (settings.log_format is None and sys.stderr.isatty())
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    redact = Redaction(settings.log_redact)
+    log_to_stderr(service, settings.log_level, settings.log_redact, is_human=is_human)
+    prepare_elsewhere(
+        "logging", partial(log_to_stderr, service, settings.log_level, settings.log_redact, is_human=is_human)
+    )
+
+
+def log_to_stderr(service: str, log_level: str, log_redact: Sequence[str], *, is_human: bool) -> None:
+    """Set logging up, as `set_up_logging` does by its settings."""
+    level = logging.getLevelNamesMapping()[log_level.upper()]
+    redact = Redaction(log_redact)
     shared = _shared(service, redact)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -58,15 +71,8 @@ def set_up_logging(settings: LogSettings, service: str) -> None:
 
 def _bind_call(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Say of which run and node a line is that a node writes, by whatever logger: a structlog processor."""
-    call = current_call.get()
-    if call is not None:
-        for name, value in (
-            ("trace_id", call.headers.trace_id),
-            ("pipe", call.headers.pipe),
-            ("node", call.node.name),
-            ("group", call.node.group),
-        ):
-            event.setdefault(name, value)
+    for name, value in about(current_call.get()).items():
+        event.setdefault(name, value)
     return event
 
 

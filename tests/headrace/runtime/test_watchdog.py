@@ -127,13 +127,14 @@ async def test_a_node_that_hogs_a_thread_is_told_of_once_with_its_delivery() -> 
             coordinating(bus),
             connected(plan, bus, Framing()) as client,
         ):
-            asked = asyncio.create_task(client.run(Ask("secret")))
+            [(trace_id, asked)] = await client.ask_all([Ask("secret")])
             await wait_until(lambda: consumer.counts["hop_slow"] == 1, description="it is told of")
             go_on.set()
-            assert await asked == Told("secret")
+            assert client.result(trace_id, await asked) == Told("secret")
     (slow,) = named(logs, "hop_slow")
     assert (slow["stream"], slow["log_level"]) == ("hogs.main", "warning")
     assert slow["delivery"].isdigit()
+    assert slow["trace_id"] == trace_id
     assert "secret" not in str(logs)
 
 
