@@ -50,6 +50,7 @@ class _Elsewhere:
     ) -> None:
         self._places = places
         self._limits = limits
+        self._preparation = packed()
         # pickled once: a process knows by the bytes which container it has
         self._providers = {name: place.pickled(providers) for name, place in places.items()}
 
@@ -76,7 +77,7 @@ class _Elsewhere:
                 context={name: getattr(context, name) for name in _CONTEXT} if context is not None else {},
                 state_param=state_param,
                 about=about(current_call.get()),
-                preparation=packed(),
+                preparation=self._preparation,
             )
         )
         if context is not None:

@@ -12,14 +12,14 @@ _wanted: dict[str, Prepare] = {}
 _done: set[bytes] = set()
 
 
-def prepare_elsewhere(name: str, prepare: Prepare) -> None:
+def prepare_elsewhere(name: str, call: Prepare) -> None:
     """Have other processes make a call before they run nodes for this one.
 
     Args:
         name: What it sets up; another call under this name takes its place.
-        prepare: Of a module, with arguments that can be pickled.
+        call: Of a module, with arguments that can be pickled.
     """
-    _wanted[name] = prepare
+    _wanted[name] = call
 
 
 def packed() -> bytes:

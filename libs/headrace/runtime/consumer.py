@@ -175,7 +175,7 @@ class Consumer:
             self.turn_s = asyncio.get_running_loop().time()
             if not await all_open(self._read_gates, self._stopping, wait_s=_READ_WAIT_S):
                 continue
-            self.is_taking = True
+            self.is_taking, asked_s = True, asyncio.get_running_loop().time()
             try:
                 # what others left goes first, and a claim never runs beside a read: they share the free slots
                 deliveries = await self._claimed(free) or await self._read(free)
@@ -186,7 +186,7 @@ class Consumer:
             finally:
                 self.is_taking = False
             if self._traces is not None and deliveries:
-                self._traces.received(self.stream, deliveries, asyncio.get_running_loop().time() - self.turn_s)
+                self._traces.received(self.stream, deliveries, asyncio.get_running_loop().time() - asked_s)
             await self._begin(deliveries)
 
     async def _read(self, free: int) -> list[Delivery]:

@@ -7,13 +7,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 import structlog
 
+from headrace.bus.redis.bus import RedisBus
 from headrace.bus.redis.inspect.checks import Check
 from headrace.bus.redis.inspect.fitness import failing
 from headrace.bus.redis.inspect.places import Places
-from headrace.bus.tcp.address import SCHEME
 from headrace.errors import BusError, BusUnavailableError
 from headrace.kernel.clock import SystemClock
 from headrace.runtime.reachable import pause, probe
@@ -73,14 +74,9 @@ def _unfit(failed: Sequence[Check]) -> BusError:
 
 async def _failing(settings: BusSettings) -> list[Check]:
     bus = open_bus(settings)
-    try:
-        if settings.bus_url.startswith(f"{SCHEME}:"):  # a broker of ours is fit when it answers
+    if not isinstance(bus, RedisBus):  # a broker of ours is fit when it answers
+        async with aclosing(bus):
             await probe(bus)
-            return []
-    finally:
-        await bus.aclose()
-    places = Places(settings.bus_url, settings.namespace)
-    try:
+        return []
+    async with aclosing(Places(settings.bus_url, settings.namespace)) as places:
         return await failing(places, settings.partitions, SystemClock())
-    finally:
-        await places.aclose()

@@ -97,7 +97,7 @@ class EngineDispatcher(Dispatcher):
         """Decide where a run's entry message goes: to one node in most plans, which is called as it is.
 
         Args:
-            headers: Of the run; where one node begins it, that is their node.
+            headers: Of the run, for the first node that begins it.
         """
         first = self._first
         if first is None:

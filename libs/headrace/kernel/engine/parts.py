@@ -19,7 +19,6 @@ class Parts:
         injects: Whether a node has injected parameters.
         has_life: Whether a run has anything to start up or to shut down: hooks, a container.
         takes_signals: Whether a node does.
-        first: The node that a run begins with; empty where it begins with several.
         meets: Whether messages meet anywhere; if not, nothing but their number has to be kept of calls under way.
     """
 
@@ -32,7 +31,6 @@ class Parts:
         self.injects = any(node.injected for node in nodes)
         self.has_life = bool(self.injects or plan.providers or plan.on_startup or plan.on_shutdown)
         self.takes_signals = any(node.signals for node in nodes)
-        self.first = plan.entry[0].node if len(plan.entry) == 1 else ""
         self.meets = any(node.is_join for node in nodes)
         self._ticketed = tuple(node for node in nodes if node.keyed and node.keyed.ingress_key_of)
         self._calls: RunVar[Calls] = RunVar("headrace_calls")

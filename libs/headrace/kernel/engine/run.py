@@ -231,7 +231,7 @@ class Run:
             id=self.trace_id,
             trace_id=self.trace_id,
             pipe=plan.pipe,
-            node=self._parts.first,
+            node=plan.entry[0].node,  # where there are more, the dispatcher gives each its own
             slot="",
             type=plan.entry_type,
             body=b"",

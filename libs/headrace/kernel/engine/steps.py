@@ -131,7 +131,7 @@ class Steps:
     def _admitted(self, item: Item) -> Work:
         headers = as_envelope(item.frames[0])
         node = self._parts.plan.nodes[headers.node]
-        if node.is_join and len(item.frames) == len(node.slots) and not node.gathers:
+        if node.is_join and len(item.frames) == len(node.slots) and not node.gathers:  # nothing has to be decoded
             return Work(node, headers, {each.slot: each.body for each in map(as_envelope, item.frames)})
         arrivals = self._book.run.joins.get(item.stash)
         gathered = [as_envelope(frame) for frame in arrivals.gathered] if arrivals is not None else ()

@@ -9,28 +9,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 from msgspec import Struct
+from tests.headrace.kernel.engine.pipes import Item, Left, Right, Sum
 
 from headrace import Gather, Pipe, Retry
 
 
 class Start(Struct, weakref=True):
     count: int
-
-
-class Part(Struct):
-    number: int
-
-
-class Left(Struct):
-    number: int
-
-
-class Right(Struct):
-    number: int
-
-
-class End(Struct):
-    value: int
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +30,8 @@ def one_call() -> Pipe:
     pipe = Pipe("one_call")
 
     @pipe.node
-    async def only(start: Start) -> End:
-        return End(start.count)
+    async def only(start: Start) -> Sum:
+        return Sum(start.count)
 
     return pipe
 
@@ -64,8 +49,8 @@ def branches() -> Pipe:
         return Right(start.count)
 
     @pipe.node
-    async def join(left: Left, right: Right) -> End:
-        return End(left.number)
+    async def join(left: Left, right: Right) -> Sum:
+        return Sum(left.value)
 
     return pipe
 
@@ -75,10 +60,10 @@ def tried_again() -> Pipe:
     failures = iter((True, False))
 
     @pipe.node(retry=Retry(attempts=2, backoff=0.0001))
-    async def work(start: Start) -> End:
+    async def work(start: Start) -> Sum:
         if next(failures, False):
             raise ValueError
-        return End(start.count)
+        return Sum(start.count)
 
     return pipe
 
@@ -87,17 +72,17 @@ def a_map_that_waits() -> Pipe:
     pipe = Pipe("map")
 
     @pipe.node
-    async def split(start: Start) -> list[Part]:
-        return [Part(number) for number in range(start.count)]
+    async def split(start: Start) -> list[Item]:
+        return [Item(number) for number in range(start.count)]
 
     @pipe.node
-    async def wait(part: Part) -> Left:
+    async def wait(item: Item) -> Left:
         await anyio.lowlevel.checkpoint()
-        return Left(part.number)
+        return Left(item.number)
 
     @pipe.node
-    async def add(parts: Gather[Left]) -> End:
-        return End(len(parts))
+    async def add(parts: Gather[Left]) -> Sum:
+        return Sum(len(parts))
 
     return pipe
 
@@ -121,7 +106,7 @@ async def read(pipe: Pipe, start: Start) -> Any:
 async def test_a_run_that_is_over_holds_nothing(make: Callable[[], Pipe], run: Callable[..., Any]) -> None:
     start = Start(3)
     gone = weakref.ref(start)
-    assert await run(make(), start) == End(3)
+    assert await run(make(), start) == Sum(3)
     await anyio.lowlevel.checkpoint()  # a task that has ended is let go by the event loop
     del start
     assert gone() is None
@@ -130,7 +115,7 @@ async def test_a_run_that_is_over_holds_nothing(make: Callable[[], Pipe], run: C
 async def test_nor_does_one_whose_call_was_made_again() -> None:
     start = Start(3)
     gone = weakref.ref(start)
-    assert await tried_again().run(start) == End(3)
+    assert await tried_again().run(start) == Sum(3)
     await anyio.lowlevel.checkpoint()
     del start
     assert gone() is None

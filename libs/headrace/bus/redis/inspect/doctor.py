@@ -4,7 +4,7 @@ What a server refuses to tell the user that asks is unknown, and fails nothing.
 """
 
 from headrace.bus.redis.inspect.checks import Check, beyond, checks_of, pauses, spread
-from headrace.bus.redis.inspect.facts import facts_of, telling
+from headrace.bus.redis.inspect.facts import facts_of, unless_refused
 from headrace.bus.redis.inspect.moment import paused_groups
 from headrace.bus.redis.inspect.places import Place, Places
 from headrace.bus.redis.keys import Keys
@@ -33,10 +33,10 @@ async def examine(places: Places, partitions: int, clock: Clock) -> list[Check]:
             here = [keys for keys in spell if await place.owns(keys.epoch)]
             counts[place.at] = len(here)
             checks += checks_of(await facts_of(place, here, clock), is_cluster_url=places.is_cluster)
-            with telling():
+            with unless_refused():
                 if here and here[0] is spell[0]:
                     paused_ms = await _paused_ms(place, spell[0])
-        with telling():
+        with unless_refused():
             used = await _partitions_used(places.namespace, servers)
     checks.append(pauses(paused_ms))
     if places.is_cluster:

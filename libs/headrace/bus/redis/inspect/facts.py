@@ -30,7 +30,7 @@ class Facts(Struct, frozen=True):
         at: Its address.
         info: As INFO gives it; what is not told is not in it.
         config: Settings; one that is not told is not in it.
-        script_error: What a script that we run was refused with, empty where it works.
+        script_error: What a script was refused with, empty where it works.
         ping_ms: The median of a hundred round trips, in milliseconds.
         ahead_ms: By how much this host's clock is ahead of the server's, in milliseconds.
         ahead_ms_at_most_off: By how much that may be wrong.
@@ -46,7 +46,7 @@ class Facts(Struct, frozen=True):
 
 
 @contextmanager
-def telling() -> Generator[None]:
+def unless_refused() -> Generator[None]:
     """Go on after questions that the server refuses; what keeps it from answering any is raised as ever."""
     try:
         yield
@@ -74,7 +74,7 @@ async def facts_of(place: Place, keys: Sequence[Keys], clock: Clock) -> Facts:
 
 
 async def _info(place: Place) -> Mapping[str, Any]:
-    with telling():
+    with unless_refused():
         info: Mapping[str, Any] = await place.ask("INFO")
         return info
     flat = await place.ask("HELLO")
@@ -89,7 +89,7 @@ async def _info(place: Place) -> Mapping[str, Any]:
 
 async def _config(place: Place) -> dict[str, str]:
     found: dict[str, str] = {}
-    with telling():
+    with unless_refused():
         for setting in _SETTINGS:
             if answer := await place.ask("CONFIG", "GET", setting):
                 found[setting] = answer[1].decode()
