@@ -9,6 +9,7 @@ from msgspec import Struct
 from headrace.bus.redis.bus import RedisBus
 from headrace.graph.pipe import Pipe
 from headrace.runtime.compose import connected, consuming, coordinating
+from headrace.runtime.submissions import PLAIN, Options
 from headrace.wire.envelope import Framing
 
 APP = "tests.headrace_cli.gated:pipe"
@@ -43,7 +44,7 @@ async def work(job: Job) -> Done:
     return Done(job.gate)
 
 
-def submit(url: str, namespace: str, gate: Path, *, is_done_here: bool = False) -> str:
+def submit(url: str, namespace: str, gate: Path, *, is_done_here: bool = False, options: Options = PLAIN) -> str:
     """Start a job; gives its trace_id.
 
     Args:
@@ -58,7 +59,7 @@ def submit(url: str, namespace: str, gate: Path, *, is_done_here: bool = False) 
                 await parts.enter_async_context(consuming(plan, bus, Framing(), ("shop",)))
                 await parts.enter_async_context(coordinating(bus))
             client = await parts.enter_async_context(connected(plan, bus, Framing()))
-            trace_id = await client.submit(Job(str(gate)))
+            trace_id = await client.submit(Job(str(gate)), options)
             if is_done_here:
                 await client.wait(trace_id, 10)
             return trace_id

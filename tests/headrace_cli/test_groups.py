@@ -13,6 +13,7 @@ from tests.headrace_cli.gated import APP, GROUP
 from tests.headrace_cli.operator import Operator
 from tests.support.services import ROOT, Service
 
+from headrace.runtime.submissions import Options
 from headrace.testing.wait import wait_until_sync
 from headrace_cli.main import main
 
@@ -136,6 +137,33 @@ class TestReplay:
         assert again["answer"] == {"gate": str(gate)}
         assert len(operator.letters()) == 1
 
+    @pytest.mark.parametrize("is_completed", [True, False])
+    def test_a_run_that_keeps_its_events_is_done_again_whole_however_it_ended(
+        self, operator: Operator, tmp_path: Path, *, is_completed: bool
+    ) -> None:
+        gate = tmp_path / "shed" / "gate"
+        if is_completed:
+            gate.parent.mkdir()
+            gate.touch()
+        kept = Options(keeps_events=True)
+        trace_id = gated.submit(operator.url, operator.namespace, gate, is_done_here=True, options=kept)
+        gate.parent.mkdir(exist_ok=True)
+        gate.touch()
+        assert operator.asks("replay", trace_id, APP) == {
+            "trace_id": trace_id,
+            "replayed": [{"letter": "", "node": "", "is_result": True, "answer": {"gate": str(gate)}}],
+        }
+        assert f"{trace_id} from its entry message" in operator.types("replay", trace_id, APP)
+
+    def test_a_run_of_another_pipe_is_told_by_what_it_starts_with(self, operator: Operator, tmp_path: Path) -> None:
+        gate = tmp_path / "gate"
+        gate.touch()
+        kept = Options(keeps_events=True)
+        trace_id = gated.submit(operator.url, operator.namespace, gate, is_done_here=True, options=kept)
+        [again] = operator.asks("replay", trace_id, "examples.greetings:pipe", code=1)["replayed"]
+        assert again["answer"]["error"]["code"] == "invalid_message"
+        assert "'greetings'" in again["answer"]["error"]["detail"]
+
     def test_a_debugger_stands_where_the_error_was_raised(self, operator: Operator, tmp_path: Path) -> None:
         gate = tmp_path / "shed" / "gate"
         trace_id = gated.submit(operator.url, operator.namespace, gate, is_done_here=True)
@@ -148,7 +176,9 @@ class TestReplay:
         gate = tmp_path / "gate"
         gate.touch()
         trace_id = gated.submit(operator.url, operator.namespace, gate, is_done_here=True)
-        assert "what it was started with is not kept" in operator.types("replay", trace_id, APP, code=1)
+        assert "what a run was started with is kept where it keeps its events" in operator.types(
+            "replay", trace_id, APP, code=1
+        )
         assert operator.types("replay", "0000" + "f" * 28, APP, code=1).startswith("error[unknown_run]")
 
 

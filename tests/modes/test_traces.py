@@ -11,13 +11,15 @@ from tests.modes.running import Mode, running
 from tests.support.collector import Span, collector
 from websockets.sync.client import connect
 
+from headrace.testing.wait import wait_until_sync
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 CALLER = "b7ad6b7169203331"
 SECRET = "the secret in the text"  # of an exception that a node raises
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 ERROR = 2
-ANSWERED, FAILED, NOT_SAMPLED, OVER_A_SOCKET = "a" * 32, "b" * 32, "c" * 32, "d" * 32
+ANSWERED, FAILED, NOT_SAMPLED, OVER_A_SOCKET, NOT_WAITED_FOR = "a" * 32, "b" * 32, "c" * 32, "d" * 32, "e" * 32
 
 
 class Seen(Struct):
@@ -42,12 +44,25 @@ def seen(redis_url: str) -> Seen:
                 answer = http.post("/v1/pipes/modes", json={"text": SECRET, "do": do}, headers=headers)
                 assert answer.headers["traceparent"].split("-")[1] == trace
                 runs[trace] = answer.headers["x-trace-id"]
+            runs[NOT_WAITED_FOR] = start(http, f"00-{NOT_WAITED_FOR}-{CALLER}-01")
+            wait_until_sync(
+                lambda: ("process replies", NOT_WAITED_FOR) in {(each.name, each.trace) for each in collecting.spans},
+                description="the end that nobody waits for is told",
+            )
             runs[OVER_A_SOCKET] = ask_over_a_socket(deployment.url, f"00-{OVER_A_SOCKET}-{CALLER}-01")
             assert deployment.stop() == [0] * 4
         spans = {trace: [span for span in collecting.spans if span.trace == trace] for trace in runs}
         reads = [span for span in collecting.spans if span.name.startswith("receive ")]
         assert sum(map(len, spans.values())) + len(reads) == len(collecting.spans)
     return Seen(spans, reads, runs)
+
+
+def start(http: httpx.Client, traceparent: str) -> str:
+    """Start a run that fails, and give it; nobody waits for its end, which so goes to the reply service."""
+    headers = {"traceparent": traceparent, "prefer": "respond-async"}
+    answer = http.post("/v1/pipes/modes", json={"text": SECRET, "do": "fail"}, headers=headers)
+    assert answer.status_code == 202
+    return answer.headers["x-trace-id"]
 
 
 def ask_over_a_socket(url: str, traceparent: str) -> str:
@@ -124,6 +139,12 @@ def test_a_failure_is_told_by_its_kind_and_without_its_text(seen: Seen) -> None:
     assert {span.name for span in spans if span.status == ERROR} == {"work", "settle modes.second"}
     assert [span.attributes["error.type"] for span in spans if span.name == "work"] == ["step"]
     assert SECRET not in str(spans)
+
+
+def test_the_end_of_a_run_that_failed_is_delivered_in_its_trace(seen: Seen) -> None:
+    spans = seen.spans[NOT_WAITED_FOR]
+    [replies] = [span for span in spans if span.name == "process replies"]
+    assert way(spans, replies)[:3] == ["process replies", "process modes.second", "process modes.first"]
 
 
 def test_a_trace_that_its_caller_does_not_sample_is_not_sent(seen: Seen) -> None:

@@ -143,7 +143,7 @@ class AsyncRunner:
         headers = work.headers
         if headers.deadline_ms and self._clock.now() * _MS >= headers.deadline_ms:
             failure = Failure(FailureKind.DEADLINE, FailureSource.USER_CODE, headers.node, self._group)
-            return self._settled(item, headers, terminal=ended(RunState.EXPIRED, failure)), True
+            return self._settled(item, headers, terminal=ended(RunState.EXPIRED, failure, headers.traceparent)), True
         if not self._witnesses:
             return await self._told_hop(work, item, delivery, state)
         with ExitStack() as seen:
@@ -240,8 +240,10 @@ class AsyncRunner:
             headers: The item's.
             failed: Headers of the call that failed, where that is another: a node behind the item's.
         """
-        letter = self._letter(item, delivery, failure, headers.trace_id, failed or headers)
-        return self._settled(item, headers, terminal=ended(RunState.FAILED, failure), dead=letter)
+        seen = failed or headers
+        letter = self._letter(item, delivery, failure, headers.trace_id, seen)
+        terminal = ended(RunState.FAILED, failure, seen.traceparent)
+        return self._settled(item, headers, terminal=terminal, dead=letter)
 
     def _failed_unread(self, item: Item, delivery: Delivery, failure: Failure) -> Settled:
         """Fail the run that an item names in clear; where it names none there is just the dead letter."""

@@ -30,9 +30,16 @@ class Result(Struct, frozen=True, array_like=True, omit_defaults=True):
     traceparent: str = ""
 
 
+class _Ending(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Why a run ended without a result; `traceparent` as a result's."""
+
+    failure: Failure
+    traceparent: str = ""
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_result = msgspec.msgpack.Decoder(Result).decode
-_decode_failure = msgspec.msgpack.Decoder(Failure).decode
+_decode_ending = msgspec.msgpack.Decoder(_Ending).decode
 
 
 def completed(type_name: str, body: bytes, traceparent: str = "") -> Terminal:
@@ -40,9 +47,9 @@ def completed(type_name: str, body: bytes, traceparent: str = "") -> Terminal:
     return Terminal(RunState.COMPLETED, _encode(Result(type_name, body, traceparent)))
 
 
-def ended(state: RunState, failure: Failure) -> Terminal:
+def ended(state: RunState, failure: Failure, traceparent: str = "") -> Terminal:
     """Make the terminal of a run that ended without a result."""
-    return Terminal(state, _encode(failure))
+    return Terminal(state, _encode(_Ending(failure, traceparent)))
 
 
 def cancelled() -> Terminal:
@@ -95,10 +102,12 @@ def result_of(terminal: Terminal) -> Result:
 
 def failure_of(terminal: Terminal) -> Failure:
     """Read why a run ended without a result; raises as `result_of`."""
-    try:
-        return _decode_failure(terminal.blob)
-    except msgspec.MsgspecError as error:
-        raise EnvelopeError("a run's failure cannot be decoded") from error
+    return _ending_of(terminal).failure
+
+
+def traceparent_of(terminal: Terminal) -> str:
+    """Read the W3C trace context of the hop that ended a run, empty where there is none; raises as `result_of`."""
+    return (result_of(terminal) if terminal.state is RunState.COMPLETED else _ending_of(terminal)).traceparent
 
 
 def raise_unless_completed(trace_id: str, terminal: Terminal) -> Result:
@@ -112,3 +121,10 @@ def raise_unless_completed(trace_id: str, terminal: Terminal) -> Result:
     if error is not None:
         raise error(trace_id, failure_of(terminal))
     return result_of(terminal)
+
+
+def _ending_of(terminal: Terminal) -> _Ending:
+    try:
+        return _decode_ending(terminal.blob)
+    except msgspec.MsgspecError as error:
+        raise EnvelopeError("a run's failure cannot be decoded") from error

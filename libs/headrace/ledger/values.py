@@ -319,6 +319,8 @@ class Submission(Struct, frozen=True):
             that are started with such a bound are counted.
         fingerprint: Stands in the run's record, to tell whether another submission asks for the same; empty for none.
         keeps_events: Keep what its nodes tell, for those who follow it.
+        entry: The entry message's frame, which stands in the run's record on a server, so that the run can be replayed;
+            empty to keep none.
     """
 
     trace_id: str
@@ -331,6 +333,7 @@ class Submission(Struct, frozen=True):
     most_open: int = 0
     fingerprint: str = ""
     keeps_events: bool = False
+    entry: bytes = b""
 
 
 class Load(Struct, frozen=True):

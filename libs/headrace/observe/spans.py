@@ -35,7 +35,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from headrace.errors import EnvelopeError
 from headrace.kernel.events import KernelEvent, NodeEnded, NodeFailed
 from headrace.kernel.work import Work
-from headrace.ledger.terminal import result_of
+from headrace.ledger.terminal import traceparent_of
 from headrace.ledger.values import (
     Answer,
     Arrive,
@@ -159,8 +159,11 @@ class Spans:
             settle.end(end_ns)
 
     def replied(self, event: TerminalEvent, inboxes: Sequence[str], took_s: float) -> None:
-        """See a run's end delivered; one that carries no trace context is of no trace."""
-        traceparent = _traceparent_of(event)
+        """See a run's end delivered; one that carries no trace context, as what no hop ended, is of no trace."""
+        try:
+            traceparent = traceparent_of(event.terminal)
+        except EnvelopeError:
+            return
         if not traceparent:
             return
         end_ns = time.time_ns()
@@ -213,12 +216,3 @@ def _targets(outputs: Iterable[Output]) -> Counter[str]:
         elif isinstance(output, Arrive):
             targets[output.join.group] += 1
     return targets
-
-
-def _traceparent_of(event: TerminalEvent) -> str:
-    if event.terminal.state is not RunState.COMPLETED:
-        return ""
-    try:
-        return result_of(event.terminal).traceparent
-    except EnvelopeError:
-        return ""

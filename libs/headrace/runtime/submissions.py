@@ -4,13 +4,13 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from headrace.errors import InvalidMessageError, SettingsError
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
 from headrace.kernel.outputs import Dispatcher, lane_of
-from headrace.ledger.values import Submission
+from headrace.ledger.values import Output, Submission
 from headrace.runtime.idempotency import Idempotency
 from headrace.wire.envelope import Envelope, Framing
 from headrace.wire.trace import ENTROPY_BYTES, choose_partition, elsewhere, trace_id
@@ -29,7 +29,8 @@ class Options(Struct, frozen=True):
         most_open: The most runs of the pipe that may be open, over all who start some; 0 for any number. Of several
             partitions each has its even share, since it is counted by itself.
         idempotency: Names the run, so that the same again starts no other; None for a run of its own.
-        keeps_events: Keep what the run's nodes tell, so that it can be followed.
+        keeps_events: Keep what the run's nodes tell, so that it can be followed, and its entry message, so that it can
+            be replayed.
     """
 
     timeout_s: float = 0.0
@@ -76,6 +77,7 @@ class Submissions:
         events_sample: float = 0.0,
     ) -> None:
         self._plan = plan
+        self._framing = framing
         self._partitions = partitions
         self._clock = clock or SystemClock()
         self._sampled_from = int((1.0 - events_sample) * 16**_RANDOM_DIGITS)
@@ -119,7 +121,7 @@ class Submissions:
             traceparent=options.traceparent,
             keeps_events=keeps_events,
         )
-        outputs = tuple(self._dispatcher.start(headers, message))
+        outputs, entry = self._outputs(headers, message)
         timeout_ms = ceil(options.timeout_s * _MS) if options.timeout_s else 0
         return Submission(
             trace,
@@ -132,11 +134,40 @@ class Submissions:
             max(1, options.most_open // self._partitions) if options.most_open else 0,
             named.fingerprint if named else "",
             keeps_events,
+            entry,
         )
+
+    def again(self, entry: bytes) -> Submission:
+        """Make the submission of a run that was started before, under its own trace_id; it has no deadline.
+
+        Args:
+            entry: The frame of its entry message, as its record keeps it.
+
+        Raises:
+            EnvelopeError: It cannot be opened.
+            InvalidMessageError: It is no entry message of this plan.
+        """
+        headers = structs.replace(self._framing.open(entry), plan=self._plan.version, deadline_ms=0, keeps_events=False)
+        if (headers.pipe, headers.type) != (self._plan.pipe, self._plan.entry_type):
+            why = f"pipe '{self._plan.pipe}' starts with {self._plan.entry_type}"
+            raise InvalidMessageError(headers.type, why)
+        message = self._plan.codecs[headers.type].decode(headers.body)
+        tickets = self._tickets(message)
+        headers = structs.replace(headers, tickets=tuple(lane for lane, _ in tickets))
+        outputs, _ = self._outputs(headers, message)
+        return Submission(headers.trace_id, headers.pipe, headers.plan, outputs, tickets)
 
     def namesakes(self, trace: str) -> list[str]:
         """Give the trace ids that a run's idempotency key has with messages that belong to other partitions."""
         return elsewhere(trace, self._partitions) if self._ticketed else []
+
+    def _outputs(self, headers: Envelope, message: object) -> tuple[tuple[Output, ...], bytes]:
+        """Give where the entry message goes, and its own frame where it is kept."""
+        outputs = tuple(self._dispatcher.start(headers, message))
+        if not headers.keeps_events:
+            return outputs, b""
+        body = self._plan.codecs[headers.type].encode(message)
+        return outputs, self._framing.seal(structs.replace(headers, body=body))
 
     def _is_sampled(self, trace: str) -> bool:
         return int(trace[-_RANDOM_DIGITS:], 16) >= self._sampled_from

@@ -115,7 +115,10 @@ class GatewaySettings(ServiceSettings):
     max_outstanding: int = Field(64, ge=1, description="Messages under way in one WebSocket; over it 429.")
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds without an event after which a stream says it lives.")
     events_sample: float = Field(
-        0.0, ge=0, le=1, description="The share of runs that keep their events, to be followed, without being asked to."
+        0.0,
+        ge=0,
+        le=1,
+        description="The share of runs that keep their events and entry message without being asked to.",
     )
     client_rate: float = Field(
         0.0, ge=0, description="Requests a second of one client to a gateway; over it 429; 0 for any rate."

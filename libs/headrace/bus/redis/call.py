@@ -269,6 +269,7 @@ class Call:
         place = self._begin()
         self.add(submission.trace_id, submission.plan, submission.inbox, submission.timeout_ms)
         self.add(submission.fingerprint, raw(_encode(tickets)) if tickets else "")
+        self.add(raw(submission.entry) if submission.entry else "")
         self.holds(submission.trace_id, tickets, keeps_events=submission.keeps_events)
         self.work(submission.trace_id, (), submission.outputs)
         self._end(place)

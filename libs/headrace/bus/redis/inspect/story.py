@@ -145,6 +145,16 @@ async def story_of(places: Places, trace_id: str) -> Story | None:
     return None
 
 
+async def entry_of(places: Places, trace_id: str) -> bytes:
+    """Give the frame of a run's entry message; empty where its record keeps none, or is none. Raises as `story_of`."""
+    keys = Keys(places.namespace, partition_of(trace_id))
+    async with places.errors():
+        for place in await places.all():
+            if await place.owns(keys.epoch):
+                return await place.ask("HGET", keys.run(trace_id)[0], "entry") or b""
+    return b""
+
+
 class _Telling:
     def __init__(self, place: Place, namespace: str, trace_id: str) -> None:
         self._place = place

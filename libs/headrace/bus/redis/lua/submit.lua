@@ -2,7 +2,7 @@
 -- KEYS   as `env`; then the keys that ARGV names by their numbers
 -- ARGV   as `env`; then number of runs; a run: number of its key, number of its dead letters' key and the letter that it redrives
 --        (0 and nothing for none), pipe, the most open runs of it (0: any number), length of the rest, trace_id, plan, inbox,
---        ms until its deadline (0: none), fingerprint, its lanes packed, `holds`, what `work` reads
+--        ms until its deadline (0: none), fingerprint, its lanes packed, its entry message, `holds`, what `work` reads
 -- GIVES  1 a new run, 0 one whose trace_id is there already, or whose letter is gone, 2 one that is one too many; both change nothing
 -- @include env
 -- @include key
@@ -21,7 +21,7 @@ local function is_full(pipe, most_open)
 end
 
 local function start(first, pipe, is_counted)
-  local trace, plan, inbox, timeout_ms, fingerprint, lanes = arg(), arg(), arg(), arg(), arg(), arg()
+  local trace, plan, inbox, timeout_ms, fingerprint, lanes, entry = arg(), arg(), arg(), arg(), arg(), arg(), arg()
   local run = {
     key = KEYS[first], joins = KEYS[first + 1], trace = trace, state = 'open', n = 0, w = 0, p = 0,
     env = env, batch = env.batch, now_ms = env.now_ms,
@@ -40,6 +40,7 @@ local function start(first, pipe, is_counted)
   end
   if fingerprint ~= '' then also('fingerprint', fingerprint) end
   if lanes ~= '' then also('lanes', lanes) end
+  if entry ~= '' then also('entry', entry) end
   if timeout_ms > 0 then
     run.has_deadline = true
     also('deadline_ms', env.now_ms + timeout_ms)
