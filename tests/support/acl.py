@@ -1,6 +1,7 @@
 """Users of a server, as tests make them."""
 
 import re
+from collections.abc import Sequence
 from contextlib import closing
 from hashlib import sha256
 from typing import Any
@@ -26,13 +27,19 @@ def words(line: str) -> list[str]:
 
 
 def make_users(
-    url: str, plan: ExecutionPlan, namespace: str, *, partitions: int = 1, is_redis_6: bool = False
+    url: str,
+    plan: ExecutionPlan,
+    namespace: str,
+    *,
+    partitions: int = 1,
+    channels: Sequence[str] = (),
+    is_redis_6: bool = False,
 ) -> dict[str, str]:
     """Make the users of a deployment on a server; gives the address for each service."""
     parts = urlsplit(url)
     found: dict[str, str] = {}
     with closing(Redis.from_url(url)) as admin:
-        for user in users_of(plan, namespace, partitions=partitions):
+        for user in users_of(plan, namespace, partitions=partitions, channels=channels):
             known = structs.replace(user, passwords=(hashed(PASSWORD),))
             line = known.line_of_redis_6() if is_redis_6 else known.line()
             admin.execute_command("ACL", "SETUSER", *words(line))  # type: ignore[no-untyped-call]  # untyped in the client

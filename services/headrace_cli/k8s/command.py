@@ -31,6 +31,11 @@ Partitions = Annotated[int | None, typer.Option(help="Over how many hash tags ru
 OnCluster = Annotated[bool, typer.Option("--on-cluster", help="The server is a Redis Cluster.")]
 OnRedis6 = Annotated[bool, typer.Option("--redis-6", help="Write users for Redis 6.2, whose rules are coarser.")]
 
+Channels = Annotated[
+    list[str] | None,
+    typer.Option("--channel", help="A distributed channel that nodes use: a name or a pattern; may be repeated."),
+]
+
 
 class RenderSettings(BusSettings, PlacementSettings):
     """Settings of what is deployed."""
@@ -51,12 +56,16 @@ def render(  # noqa: PLR0913 - an option each
     monitoring_namespace: Annotated[str, typer.Option(help="Of the Prometheus that scrapes.")] = "monitoring",
     on_cluster: OnCluster = False,
     redis_6: OnRedis6 = False,
+    channel: Channels = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; end with 1 if a file would change.")] = False,
 ) -> None:
     """Render a pipe's plan and placement as Kustomize bases and overlays."""
-    made = _deployment(app, placement, namespace, partitions, on_cluster=on_cluster, is_redis_6=redis_6)
+    made = _deployment(app, placement, namespace, partitions)
     made = structs.replace(
         made,
+        on_cluster=on_cluster,
+        is_redis_6=redis_6,
+        channels=tuple(channel or ()),
         images=image,
         replicas=replicas,
         redis_cidr=redis_cidr,
@@ -84,21 +93,15 @@ def secrets(  # noqa: PLR0913 - an option each
     partitions: Partitions = None,
     on_cluster: OnCluster = False,
     redis_6: OnRedis6 = False,
+    channel: Channels = None,
 ) -> None:
     """Make the passwords and keys of a deployment, and write their Secrets to stdout, for kubectl apply -f -."""
-    made = _deployment(app, placement, namespace, partitions, on_cluster=on_cluster, is_redis_6=redis_6)
+    made = _deployment(app, placement, namespace, partitions)
+    made = structs.replace(made, on_cluster=on_cluster, is_redis_6=redis_6, channels=tuple(channel or ()))
     sys.stdout.write(text_of(secrets_of(made, redis)))
 
 
-def _deployment(
-    app: str,
-    placement: Path | None,
-    namespace: str | None,
-    partitions: int | None,
-    *,
-    on_cluster: bool,
-    is_redis_6: bool,
-) -> Deployment:
+def _deployment(app: str, placement: Path | None, namespace: str | None, partitions: int | None) -> Deployment:
     flags = given(placement=placement, namespace=namespace, partitions=partitions)
     settings = read_settings(RenderSettings, flags)
     plan = load_plan(app, settings.placement)
@@ -107,6 +110,4 @@ def _deployment(
         plan=plan,
         namespace=settings.namespace if "namespace" in settings.model_fields_set else plan.pipe,
         partitions=settings.partitions,
-        on_cluster=on_cluster,
-        is_redis_6=is_redis_6,
     )

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from headrace.bus.redis.acl.users import GATEWAY, REPLY, worker
+from headrace.bus.redis.acl.user import User
+from headrace.bus.redis.acl.users import GATEWAY, REPLY, users_of, worker
 from headrace.errors import SettingsError
 from headrace.graph.plan import ExecutionPlan
 
@@ -29,6 +30,7 @@ class Deployment(Struct, frozen=True):
         monitoring_namespace: The same of the Prometheus that scrapes.
         is_redis_6: Whether the server has no selectors in its ACLs.
         on_cluster: Whether it is a Redis Cluster.
+        channels: The distributed channels that its nodes use.
     """
 
     app: str
@@ -42,6 +44,18 @@ class Deployment(Struct, frozen=True):
     monitoring_namespace: str = "monitoring"
     is_redis_6: bool = False
     on_cluster: bool = False
+    channels: tuple[str, ...] = ()
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """The users of the server, without passwords."""
+        return users_of(
+            self.plan,
+            self.namespace,
+            partitions=self.partitions,
+            channels=self.channels,
+            on_cluster=self.on_cluster,
+        )
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import structs
 
-from headrace.bus.redis.acl.users import KEDA, users_of
+from headrace.bus.redis.acl.users import KEDA
 from headrace.bus.redis.url import parse
 from headrace.errors import SettingsError
 from headrace.kernel.clock import random_bytes
@@ -37,8 +37,7 @@ def secrets_of(made: Deployment, url: str) -> list[Object]:
         raise SettingsError("redis", "has credentials in it; they are made here, one for each service")
     lines: list[str] = [_NOBODY]
     made_secrets: list[Object] = []
-    users = users_of(made.plan, made.namespace, partitions=made.partitions, on_cluster=made.on_cluster)
-    for user in users:
+    for user in made.users:
         service = user.name.removeprefix(f"{made.namespace}.")
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
         known = structs.replace(user, passwords=(sha256(password.encode()).hexdigest(),))

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import yaml
 
-from headrace.bus.redis.acl.users import users_of
 from headrace_cli.k8s.deployment import Deployment
 from headrace_cli.k8s.monitoring import pod_monitor
 from headrace_cli.k8s.network import base_policies, to_redis_beside, to_redis_outside
@@ -205,8 +204,7 @@ def _placement(made: Deployment) -> str:
 
 def _users(made: Deployment) -> str:
     """Write the users without passwords, for people to read what changes; `headrace k8s secrets` adds those."""
-    users = users_of(made.plan, made.namespace, partitions=made.partitions, on_cluster=made.on_cluster)
-    return "\n".join((*(user.line_of_redis_6() if made.is_redis_6 else user.line() for user in users), ""))
+    return "\n".join((*(user.line_of_redis_6() if made.is_redis_6 else user.line() for user in made.users), ""))
 
 
 def _read(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from examples.fund_load.pipe import pipe as fund_load
@@ -33,8 +33,11 @@ NEVER_COME_TO = {"worker-answers": {"zrange", "del"}}  # of lanes, of which none
 PASSWORD = "0123456789abcdef" * 4
 
 
-def user(service: str, *, partitions: int = 1) -> User:
-    users = users_of(fund_load.compile(), "shop", partitions=partitions)
+CHANNEL = ("channel_join", "channel_leave", "channel_put", "channel_take")
+
+
+def user(service: str, *, partitions: int = 1, channels: Sequence[str] = ()) -> User:
+    users = users_of(fund_load.compile(), "shop", partitions=partitions, channels=channels)
     return next(each for each in users if each.name == f"shop.{service}")
 
 
@@ -80,6 +83,18 @@ def test_every_command_of_a_services_scripts_is_allowed_to_it(service: str) -> N
     }
     allowed = {"time", *(command for rule in user(service).rules for command in rule.commands)}
     assert called - allowed == NEVER_COME_TO.get(service, set())
+
+
+def test_workers_alone_use_the_channels_that_are_named_and_may_do_all_that_is_done_with_these() -> None:
+    worker = user("worker-intake", channels=("jobs", "more-*"))
+    of_channels = [rule for rule in worker.rules if all(":channel:" in key for key in rule.keys)]
+    assert [{key.partition("}")[0] for key in rule.keys} for rule in of_channels] == [
+        {"{shop:channel:jobs"},
+        {"{shop:channel:more-*"},
+    ]
+    called = {"|".join(filter(None, found)).lower() for verb in CHANNEL for found in CALL.findall(source(verb))}
+    assert called | {"xread", "eval", "evalsha"} == {*of_channels[0].commands, "time"}
+    assert ":channel:" not in user("gateway", channels=("jobs",)).line() + user("worker-intake").line()
 
 
 def test_somebody_may_use_every_key_that_there_is() -> None:

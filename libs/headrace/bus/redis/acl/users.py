@@ -5,7 +5,7 @@ namespace to a script, which by itself opens none.
 
 | user | reads and changes | appends to |
 | --- | --- | --- |
-| `worker-<group>` | its stream, schedule, spills, lanes; runs, joins | successors, dead letters, answers, events |
+| `worker-<group>` | its stream, schedule, lanes; runs, joins, channels | successors, dead letters, answers, events |
 | `gateway` | runs, joins, waiters, inboxes, events; lanes of tickets | streams that runs and signals enter by |
 | `reply` | replies, waiters | inboxes |
 | `keda` | the lengths of the groups' streams, no more | |
@@ -18,7 +18,7 @@ holds one pipe.
 from collections.abc import Callable, Iterable
 
 from headrace.bus.redis.acl.user import Access, Rule, User
-from headrace.bus.redis.keys import Keys
+from headrace.bus.redis.keys import ChannelKeys, Keys
 from headrace.graph.edges import Edges, edges_of, ingress_edges
 from headrace.graph.plan import ExecutionPlan
 from headrace.wire.trace import NO_RUN
@@ -43,6 +43,10 @@ _RUNS = (
     *("exists", "pexpire", "unlink"),
 )
 _LANES = ("hget", "hset", "hdel", "hincrby", "del", "persist", "pexpire", "zadd", "zrange", "zrem")
+_CHANNELS = (
+    *("zadd", "zcard", "zrem", "zrangebyscore", "hget", "hset", "hdel", "hexists", "llen", "lpop", "lpush"),
+    *("xadd", "xdel", "xlen", "xrange", "xread", "xrevrange", "del", "pexpire"),
+)
 _SPILLS = ("rpush", "expire", "exists", "persist", "llen", "lrange", "ltrim", "unlink")
 
 
@@ -51,19 +55,28 @@ def worker(group: str) -> str:
     return f"worker-{group}"
 
 
-def users_of(plan: ExecutionPlan, namespace: str, *, partitions: int = 1, on_cluster: bool = False) -> tuple[User, ...]:
+def users_of(
+    plan: ExecutionPlan,
+    namespace: str,
+    *,
+    partitions: int = 1,
+    channels: Iterable[str] = (),
+    on_cluster: bool = False,
+) -> tuple[User, ...]:
     """Give the users of a pipe's services, and an operator's.
 
     Args:
         partitions: As the deployment's.
+        channels: Those that nodes send or receive by, which no graph shows: names, or patterns of names.
         on_cluster: Add what clients of a cluster ask.
     """
     places = _Places(namespace, partitions)
     keyless = (*_TIME, *(_CLUSTER if on_cluster else ()))
+    shared = _of_channels(namespace, channels)
     rules = {
         GATEWAY: _gateway(plan, places),
         REPLY: _reply(places),
-        **{worker(group): _worker(plan, group, places) for group in plan.groups},
+        **{worker(group): (*_worker(plan, group, places), *shared) for group in plan.groups},
         KEDA: (Rule(("xlen",), places.streams(plan, plan.groups), Access.READ),),
     }
     services = tuple(User(f"{namespace}.{service}", keyless, found) for service, found in rules.items())
@@ -149,6 +162,10 @@ def _reply(places: _Places) -> tuple[Rule, ...]:
         Rule(("hmget",), places.each(lambda keys: keys.run(NO_RUN)[0]), Access.READ),
         Rule(_EPOCH, places.each(lambda keys: keys.epoch)),
     )
+
+
+def _of_channels(namespace: str, channels: Iterable[str]) -> tuple[Rule, ...]:
+    return tuple(Rule((*_SCRIPTS, *_CHANNELS), ChannelKeys(namespace, channel).all) for channel in channels)
 
 
 def _changes_of_runs(plan: ExecutionPlan, edges: Edges, places: _Places) -> tuple[Rule, ...]:
