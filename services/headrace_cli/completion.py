@@ -5,8 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from typer.completion import (  # type: ignore[attr-defined]  # the library offers them only as flags
-    completion_init,  # pyright: ignore[reportPrivateImportUsage]
+from typer.completion import (  # type: ignore[attr-defined]  # the library offers it only as a flag
     get_completion_script,  # pyright: ignore[reportPrivateImportUsage]
 )
 
@@ -20,9 +19,6 @@ class Shell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
-
-
-completion_init()  # a shell that asks runs the command itself, and is answered before any command is
 
 
 def completion(

@@ -30,7 +30,12 @@ from headrace_cli.wording import span
 
 _MS = 1000
 
-dlq = typer.Typer(name="dlq", help="Look at dead letters, start them again, or throw them away.", no_args_is_help=True)
+dlq = typer.Typer(
+    name="dlq",
+    help="Look at dead letters, start them again, or throw them away.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @dlq.command("ls")

@@ -11,8 +11,8 @@ from msgspec import Struct
 from headrace.graph.plan import ExecutionPlan
 from headrace.runtime.bulk import DEFAULT_BATCH, DEFAULT_WINDOW, run_all
 from headrace.runtime.load import load_plan
+from headrace.settings.exits import EXIT_FAILED
 from headrace.settings.logs import set_up_logging
-from headrace.settings.main import EXIT_FAILED
 from headrace_cli.deployment import RunSettings, Target, reached, run_settings
 from headrace_cli.ending import run_to_end
 from headrace_cli.files import STANDARD, input_from, output_to, say

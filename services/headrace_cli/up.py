@@ -12,8 +12,8 @@ from pydantic import Field
 from headrace.graph.plan import ExecutionPlan
 from headrace.runtime.load import load_plan
 from headrace.runtime.signals import stop_signals
+from headrace.settings.exits import EXIT_FAILED
 from headrace.settings.logs import set_up_logging
-from headrace.settings.main import EXIT_FAILED
 from headrace.settings.sources import given, read_settings
 from headrace_cli.ending import known_error
 from headrace_cli.example import invitation

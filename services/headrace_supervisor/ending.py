@@ -5,7 +5,7 @@ import signal
 from msgspec import Struct
 
 from headrace.errors import Handoff
-from headrace.settings.main import EXIT_MISTAKE
+from headrace.settings.exits import EXIT_MISTAKE
 
 
 class Ending(Struct, frozen=True):

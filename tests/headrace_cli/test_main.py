@@ -110,3 +110,17 @@ def test_a_key_is_made_with_the_entry_that_takes_it(tmp_path: Path, capfd: pytes
 def test_a_key_of_what_is_no_scope_is_not_made(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "ada", "fly:greetings"]) == 2
     assert "'fly:greetings' is no scope" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("--version",), ("top", "--help"), ("dlq", "ls", "--help")])
+def test_a_command_starts_without_what_it_does_not_need(command: tuple[str, ...]) -> None:
+    code = f"import sys; from headrace_cli.main import main; main({list(command)}); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.splitlines()[-1].split())
+    assert "headrace_cli.main" in loaded
+    assert not loaded & {"fastapi", "uvicorn", "headrace.kernel.pipe", "headrace_worker.main"}
+
+
+def test_a_command_that_does_not_exist_is_a_wrong_use_that_names_one_like_it(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["toop"]) == 2
+    assert "Did you mean 'top'?" in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""What the main functions of the services have in common: settings, logging, exit codes."""
+"""What the main functions of the services have in common: settings, logging, how they end."""
 
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from headrace.errors import AppError, CompileError, HeadraceError, InvalidMessageError, SettingsError
+from headrace.errors import HeadraceError
+from headrace.settings.exits import EXIT_FAILED, report
 from headrace.settings.fitness import require_fit
 from headrace.settings.flags import parse_settings
 from headrace.settings.logs import set_up_logging
@@ -16,9 +17,6 @@ from headrace.settings.services import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
 
-EXIT_FAILED = 1
-EXIT_MISTAKE = 2  # what was asked for cannot be: the same again would end the same
-_MISTAKES = (SettingsError, AppError, CompileError, InvalidMessageError)
 _log = structlog.get_logger("headrace.service")
 
 
@@ -49,10 +47,3 @@ def run_service(
         _log.exception("service_crashed")
         return EXIT_FAILED
     return 0
-
-
-def report(error: HeadraceError) -> int:
-    """Write an error to stderr as users see it; gives the exit code."""
-    sys.stderr.write(f"error[{error.code}]: {error}\n")
-    sys.stderr.flush()
-    return EXIT_MISTAKE if isinstance(error, _MISTAKES) else EXIT_FAILED

@@ -18,7 +18,7 @@ from headrace_cli.k8s.tree import stale_files, text_of, tree_of, write
 from headrace_cli.operate import EXIT_FOUND
 from headrace_cli.options import App, PlacementFile
 
-k8s = typer.Typer(name="k8s", help="Deploy a pipe on Kubernetes.", no_args_is_help=True)
+k8s = typer.Typer(name="k8s", help="Deploy a pipe on Kubernetes.", no_args_is_help=True, add_completion=False)
 
 Images = Annotated[
     str,
