@@ -1,8 +1,14 @@
-"""`python -m headrace_worker`."""
+"""`headrace-worker`, and `python -m headrace_worker`."""
 
 import sys
 
-from headrace_worker.main import main
+from headrace.settings.start import start
+
+
+def main() -> int:
+    """Run the service; gives its exit code."""
+    return start("headrace_worker.main:main")
+
 
 if __name__ == "__main__":
     sys.exit(main())
