@@ -26,7 +26,8 @@ class NodeMetrics(Struct):
         """Count a call."""
         self.calls += 1
         self.total_s += duration_s
-        self.longest_s = max(self.longest_s, duration_s)
+        if duration_s > self.longest_s:  # noqa: PLR1730 - a fifth of what `max` costs
+            self.longest_s = duration_s
 
 
 class RunMetrics(Struct):

@@ -21,13 +21,10 @@ def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[
         ended: What the work that ended might have led to.
         later: What outputs may lead to that are yet to be recorded.
     """
-    begun = [
-        feed for output in outputs if output.feeds and not isinstance(output, Arrive | Open) for feed in output.feeds
-    ]
-    if (
-        not begun and not later and len(ended) <= 1
-    ):  # most plans have no joins, most of what is gathered leads nowhere else
-        return dict.fromkeys(ended, -1)
+    sent = [output.feeds for output in outputs if output.feeds and not isinstance(output, Arrive | Open)]
+    if not later and len(sent) + (len(ended) > 0) <= 1:  # of most work; feeds of one piece are each of another slot
+        return dict.fromkeys(ended, -1) if ended else dict.fromkeys(sent[0] if sent else (), 1)
+    begun = [feed for feeds in sent for feed in feeds]
     change: dict[Feed, int] = {}
     for feed in (*begun, *later):
         change[feed] = change.get(feed, 0) + 1
@@ -110,11 +107,16 @@ def _end_feeders(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
     """Count work out, unless a slot is left without any that could fill it; the one that it fills needs no more."""
     join, feeders = arrival.join, run.feeders
     for feed in ended:
-        is_filled = feed.slot == arrival.slot and not join.gathers and feed.join == join
+        is_filled = feed.slot == arrival.slot and not join.gathers and (feed.join is join or feed.join == join)
         if not is_filled and feeders.get(feed.name, 0) <= 1:
             return False
-    for feed in ended:
-        _count(run, feed, -1)
+    for feed in ended:  # `_count`, without the call
+        name = feed.name
+        count = feeders.get(name, 0) - 1
+        if count > 0:
+            feeders[name] = count
+        else:
+            feeders.pop(name, None)
     return True
 
 
@@ -133,8 +135,11 @@ def settle_joins(
     reached = [output.join for output in outputs if isinstance(output, Arrive | Open)]
     if run.state not in TAKES_OUTPUTS or not (change or reached):
         return
-    for feed, by in change.items():
-        _count(run, feed, by)
+    if run.feeders:
+        for feed, by in change.items():
+            _count(run, feed, by)
+    else:  # a run begins
+        run.feeders = {feed.name: by for feed, by in change.items() if by > 0}
     if not run.joins:
         return
     bereft = [feed.join for feed, by in change.items() if by < 0]

@@ -17,6 +17,9 @@ def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
         What is to be kept until the work has ended: an event loop keeps no more than a weak reference.
     """
     try:
-        return asyncio.get_running_loop().create_task(work())
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         return sys.modules["trio"].lowlevel.spawn_system_task(work)  # running on it, it is imported
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work(), loop=loop, eager_start=True)  # what never waits costs no turn of the loop
+    return loop.create_task(work())

@@ -32,7 +32,12 @@ class RunPublisher(Publisher):
         """Count the call, and tell that it returned."""
         if not self.is_heard:
             return
-        (self.metrics.nodes.get(origin[1]) or self._of(origin[1])).add(duration_s)
+        nodes = self.metrics.nodes
+        node = nodes.get(origin[1])
+        if node is None:
+            nodes[origin[1]] = NodeMetrics(1, 0, duration_s, duration_s)
+        else:
+            node.add(duration_s)
         stamped = origin + (self._next_seq(), self._now(), duration_s, outputs)  # noqa: RUF005 - as `stamp`
         (self._put or self.publish)(NodeEnded(*stamped))
 
@@ -59,14 +64,7 @@ class RunPublisher(Publisher):
     def node_failed(self, event: NodeFailed) -> None:
         """Count the call, and tell that it failed."""
         if self.is_heard:
-            node = self._of(event.node)
+            node = self.metrics.nodes.setdefault(event.node, NodeMetrics())
             node.add(event.duration_s)
             node.failed += 1
             self.publish(event)
-
-    def _of(self, name: str) -> NodeMetrics:
-        nodes = self.metrics.nodes
-        node = nodes.get(name)
-        if node is None:
-            node = nodes[name] = NodeMetrics()
-        return node

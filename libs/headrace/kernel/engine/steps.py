@@ -146,7 +146,7 @@ class Steps:
         if sent.again is not None:
             self._settle_again(work, sent, item, "")
             return None
-        rest = sent.rest if isinstance(sent, Sent) else None
+        rest = sent.rest if type(sent) is Sent else None  # `isinstance` of a struct's class costs a call
         local, ready, book = sent.local, self._crew.ready, self._book
         is_plain = rest is None and not item.stash and not sent.terminals
         if is_plain and (book.meets(work, sent) if sent.outputs else book.goes_on(work, local)):
