@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from headrace.bus.redis.inspect.joins import JoinStory
-from headrace.bus.redis.inspect.story import Happened, InLane, Later, Story, Waiting, story_of
+from headrace.bus.redis.inspect.story import InLane, Later, Story, Waiting, story_of
 from headrace.errors import UnknownRunError
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import (
@@ -23,6 +23,7 @@ from headrace_cli.operate import (
     write_json,
 )
 from headrace_cli.steer import TraceId
+from headrace_cli.timeline import timeline_of
 from headrace_cli.wording import at, failure, some, span, state
 
 _SHOWN = 20  # of a kind; --json has them all
@@ -62,7 +63,7 @@ def _tree(story: Story) -> Tree:
     signals = [f"{each.signal}: {each.count} in {', '.join(each.streams)}" for each in story.signals]
     _branch(tree, "waits for signals", signals)
     _branch(tree, "dead letters", list(story.letters))
-    _branch(tree, "timeline", [_event(story, each) for each in story.events])
+    _branch(tree, "timeline", timeline_of(story))
     return tree
 
 
@@ -93,15 +94,6 @@ def _record(story: Story) -> Iterator[str]:
         yield f"waited for by {', '.join(story.waited_for_by)}"
     if story.signals_come:
         yield f"was given the signals {', '.join(story.signals_come)}"
-
-
-def _event(story: Story, event: Happened) -> str:
-    after = span(event.at_ms - story.created_ms)
-    if event.kind == "replaced":
-        return f"+{after} a call is made again: what it told before is void"
-    attempt = f", attempt {event.attempt}" if event.attempt > 1 else ""
-    what = f": {event.what}" if event.what else ""
-    return f"+{after} {event.node} {event.kind.removeprefix('node_')}{attempt}{what}".replace("  ", " ")
 
 
 def _entry(story: Story, entry: Waiting) -> str:

@@ -15,6 +15,8 @@ STATES = {"open": "cyan", "completed": "green", "failed": "red", "cancelled": "y
 
 def span(ms: float) -> str:
     """Word a length of time, in its two largest units."""
+    if 0 < ms < 1:
+        return f"{ms * _MS:.0f} µs"
     if abs(ms) < _MS:
         return f"{max(ms, 0):.0f} ms"
     left = int(ms) // _MS

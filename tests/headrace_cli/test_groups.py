@@ -1,6 +1,7 @@
 """The commands about groups and workers, on a real server with real worker processes."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,18 @@ class TestVerify:
     ) -> None:
         assert main(["verify", "redis://127.0.0.1:1", "--timeout", "0.6"]) == 1
         assert "redis://127.0.0.1:1" in capfd.readouterr().err
+
+
+def test_a_trace_draws_each_call_with_its_worker_and_how_long_it_was_queued(operator: Operator, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    kept = Options(keeps_events=True)
+    trace_id = gated.submit(operator.url, operator.namespace, gate, is_done_here=True, options=kept)
+    drawn = operator.types("trace", trace_id)
+    assert re.search(r"\+\S+ \S+ +work +\S+ \S+ on shop-[0-9a-f]+, queued \S+ \S+\n", drawn), drawn
+    [started, *_] = operator.asks("trace", trace_id)["events"]
+    assert (started["worker"].partition("-")[0], started["deliveries"]) == ("shop", 1)
+    assert 0 <= started["queued_ms"] < 60_000
 
 
 class TestReplay:

@@ -52,6 +52,7 @@ class AsyncRunner:
         elsewhere: Where nodes run whose executor is another process.
         shows_detail: Whether failures carry exception texts, which may hold payload.
         teller: Tells of hops whose runs keep their events; without it they keep none of these.
+        name: Its worker's, as hops tell it.
         witnesses: See each hop; the first is the outermost.
     """
 
@@ -69,6 +70,7 @@ class AsyncRunner:
         elsewhere: Elsewhere | None = None,
         shows_detail: bool = False,
         teller: Tells | None = None,
+        name: str = "",
         witnesses: tuple[Witness, ...] = (),
     ) -> None:
         self._plan = plan
@@ -81,6 +83,7 @@ class AsyncRunner:
         self._abandoned = AbandonedRuns()
         self._states = LaneStates(self._admission)
         self._teller = teller
+        self._name = name
         self._witnesses = witnesses
         self._publisher = Publisher((*plan.observers, *observers), plan.hooks, clock=self._clock)
         self._hops = Hops(
@@ -155,7 +158,7 @@ class AsyncRunner:
         """Run a hop whose run may keep its events; what it has not told before its end stands in the commit."""
         if self._teller is None or not work.headers.keeps_events:
             return await self._hop(work, item, delivery, state, None)
-        with self._teller.telling(work.headers.trace_id, delivery.turn) as telling:
+        with self._teller.telling(work.headers.trace_id, delivery, self._name) as telling:
             publisher = self._publisher.and_to(telling.observe)
             settled, keeps_state = await self._hop(work, item, delivery, state, publisher)
         return structs.replace(settled, told=telling.untold()), keeps_state

@@ -12,15 +12,18 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
+from msgspec import structs
 from pydantic import BaseModel
 
 from headrace.kernel.events import Emitted, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Suspended
 from headrace.ledger import events
 from headrace.ledger.events import CallEvent
 from headrace.ledger.told import Told
+from headrace.ledger.values import Delivery
 
 MAX_VALUE_BYTES = 32 * 1024  # of one emitted value: progress or a token, no payload
 MAX_UNTOLD = 10_000  # as many as a run's record keeps; a bus that is away must not fill this process
+_MS = 1000
 _KINDS: dict[type[KernelEvent], str] = {
     NodeStarted: "node_started",
     NodeEnded: "node_ended",
@@ -35,14 +38,18 @@ class Telling:
     """Collects the events of one hop.
 
     Args:
-        turn: The delivery's.
+        delivery: Of which it is a hop.
+        worker: That it is on.
         wake: Called when there is something to tell.
     """
 
-    def __init__(self, trace_id: str, turn: str, wake: Callable[[], None]) -> None:
+    def __init__(self, trace_id: str, delivery: Delivery, worker: str, wake: Callable[[], None]) -> None:
         self._trace_id = trace_id
-        self._turn = turn
+        self._delivery = delivery
+        self._worker = worker
+        self._turn = delivery.turn
         self._wake = wake
+        self._has_begun = False
         self._counts: Counter[str] = Counter()
         self._untold: list[tuple[str, int, bytes]] = []
         self._dropped = 0
@@ -55,8 +62,11 @@ class Telling:
         if isinstance(event, Emitted) and len(self._untold) >= MAX_UNTOLD:
             self._drop()
             return
-        call = event.invocation_id
-        self._untold.append((call, self._counts[call], events.encode(_call_event(kind, event))))
+        call, told = event.invocation_id, _call_event(kind, event)
+        if not self._has_begun and isinstance(event, NodeStarted):
+            self._has_begun = True
+            told = self._begun(told)
+        self._untold.append((call, self._counts[call], events.encode(told)))
         self._counts[call] += 1
         self._wake()
 
@@ -71,6 +81,10 @@ class Telling:
         """Note that what `untold` gave has been kept."""
         del self._untold[: sum(len(one.events) for one in told)]
 
+    def _begun(self, told: CallEvent) -> CallEvent:
+        queued_s = max(told.time - self._delivery.since_ms / _MS, 0.0)
+        return structs.replace(told, worker=self._worker, deliveries=self._delivery.deliveries, queued_s=queued_s)
+
     def _drop(self) -> None:
         self._dropped += 1
         if self._dropped == 1:
@@ -80,11 +94,12 @@ class Telling:
 class Tells(Protocol):
     """Tells what long hops have to tell before they end."""
 
-    def telling(self, trace_id: str, turn: str) -> AbstractContextManager[Telling]:
+    def telling(self, trace_id: str, delivery: Delivery, worker: str) -> AbstractContextManager[Telling]:
         """Collect a hop's events; what is untold when the context closes is its commit's to tell.
 
         Args:
-            turn: Its delivery's.
+            delivery: Of which it is a hop.
+            worker: That it is on.
         """
         ...
 

@@ -21,6 +21,9 @@ class CallEvent(Struct, frozen=True, omit_defaults=True):
         unsent: The type of an emitted value that has no JSON, or more than is kept.
         retry_in_s: Of a failure; left out where it is for good.
         until: A signal's name, or seconds.
+        worker: Of the first start of a hop, which worker it is on.
+        deliveries: Of that, how often its entry has been handed out.
+        queued_s: Of that, seconds since its entry came to its group's stream.
     """
 
     kind: str
@@ -37,6 +40,9 @@ class CallEvent(Struct, frozen=True, omit_defaults=True):
     failure: Failure | None = None
     retry_in_s: float | None = None
     until: str | float = ""
+    worker: str = ""
+    deliveries: int = 0
+    queued_s: float | None = None
 
 
 encode = msgspec.msgpack.Encoder().encode

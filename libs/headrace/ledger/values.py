@@ -80,7 +80,7 @@ class Delivery(Struct, frozen=True):
 
     Attributes:
         partition: Where it came from.
-        id: The entry's id in its stream.
+        id: The entry's id in its stream, which begins with the Unix time in milliseconds at which it came there.
         deliveries: Times it has been handed out, this one included.
     """
 
@@ -88,6 +88,11 @@ class Delivery(Struct, frozen=True):
     id: str
     deliveries: int
     entry: Entry
+
+    @property
+    def since_ms(self) -> int:
+        """When it came to its stream: Unix time in milliseconds, by the bus."""
+        return int(self.id.partition("-")[0])
 
     @property
     def turn(self) -> str:

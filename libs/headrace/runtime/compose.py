@@ -62,6 +62,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
     teller = Teller(bus)
     async with lifecycle(plan) as injector, elsewhere(plan, groups) as places:
         for group in groups:
+            name = instance_name(group)
             runner = AsyncRunner(
                 plan,
                 group,
@@ -72,6 +73,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                 clock=bus_clock,
                 gate=listener,
                 teller=teller,
+                name=name,
                 witnesses=(*witnesses, *seen),
                 elsewhere=places,
                 shows_detail=options.shows_detail,
@@ -81,7 +83,7 @@ async def consuming(  # noqa: PLR0913 - the parts of one machine, all but four b
                     bus,
                     runner,
                     plan.stream(group),
-                    instance_name(group),
+                    name,
                     options,
                     gates=(time, listener),
                     expires=edges_of(plan, group).may_end_any,

@@ -10,6 +10,7 @@ import structlog
 from headrace.errors import BusError
 from headrace.kernel.telling import Telling
 from headrace.ledger.told import Told
+from headrace.ledger.values import Delivery
 
 _log = structlog.get_logger("headrace.consumer")
 _EVERY_S = 0.025  # tokens are read by people; a hop that is shorter tells by its commit, without a call of its own
@@ -31,9 +32,9 @@ class Teller:
         self._stopping = asyncio.Event()
 
     @contextmanager
-    def telling(self, trace_id: str, turn: str) -> Generator[Telling]:
+    def telling(self, trace_id: str, delivery: Delivery, worker: str) -> Generator[Telling]:
         """Collect a hop's events, and tell them meanwhile; as `kernel.telling.Tells` says."""
-        telling = Telling(trace_id, turn, self._due.set)
+        telling = Telling(trace_id, delivery, worker, self._due.set)
         self._under_way.add(telling)
         try:
             yield telling

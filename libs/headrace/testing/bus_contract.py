@@ -94,6 +94,15 @@ class BusContract(ABC):
             await bus.submit([submission(trace(), Emit(IN, frame)) for (frame,) in sent])
             assert await frames(bus, IN, limit=7) + await frames(bus, IN) == sent
 
+    async def test_a_delivery_tells_when_its_entry_came_by_the_clock_of_the_bus(self) -> None:
+        async with self.open_bus() as bus:
+            before_ms = await bus.now_ms()
+            await bus.submit([submission(trace()), submission(trace())])
+            after_ms = await bus.now_ms()
+            first, second = await read(bus, IN)
+            assert before_ms <= first.since_ms <= second.since_ms <= after_ms
+            assert first.turn < second.turn
+
     async def test_the_level_of_a_group_is_what_stands_there_and_since_when(self) -> None:
         async with self.open_bus() as bus:
             assert await bus.level(IN) == Level()

@@ -62,7 +62,7 @@ async def test_the_events_of_a_run_that_keeps_them_are_told_without_what_nodes_e
     blobs = tuple(
         events.encode(event)
         for event in (
-            CallEvent("node_started", 1.0, *call),
+            CallEvent("node_started", 1.0, *call, worker="in-1", deliveries=2, queued_s=0.5),
             CallEvent("emitted", 1.5, *call, value=b'"secret"'),
             CallEvent("suspended", 2.0, *call, until="approval"),
         )
@@ -75,6 +75,7 @@ async def test_the_events_of_a_run_that_keeps_them_are_told_without_what_nodes_e
         (3, "suspended", "talk", "approval"),
     ]
     assert [one.at_ms for one in story.events] == [1000, 2000]
+    assert [(one.worker, one.deliveries, one.queued_ms) for one in story.events] == [("in-1", 2, 500), ("", 0, None)]
 
 
 async def test_an_unknown_run_has_no_story(bench: Bench) -> None:

@@ -77,7 +77,7 @@ class MemoryBus(MemoryChannels, MemoryRoster):
         self._ledger = Ledger(lane_batch=lane_batch)
         # from a random number on: what was handed out before a restart is never taken for what was handed out since
         self._ids = count(int.from_bytes(random_bytes(_ID_BYTES)))
-        self._streams: defaultdict[str, MemoryStream] = defaultdict(lambda: MemoryStream(self._ids))
+        self._streams: defaultdict[str, MemoryStream] = defaultdict(lambda: MemoryStream(self._entry_id))
         self._schedules: defaultdict[str, list[tuple[float, int, str, Schedule | Alarm]]] = defaultdict(list)
         self._dead: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._deadlines: list[tuple[float, str]] = []
@@ -274,6 +274,9 @@ class MemoryBus(MemoryChannels, MemoryRoster):
     async def aclose(self) -> None:
         """Wake every reader with nothing, so that who is stopping need not wait its read out."""
         self._sleepers.wake_everybody()
+
+    def _entry_id(self) -> str:
+        return f"{int(self._clock.now() * _MS)}-{next(self._ids)}"
 
     def _submit(self, submission: Submission) -> Submitted:
         answer, effects = algebra.submit(self._ledger, submission, int(self._clock.now() * _MS))

@@ -1,7 +1,7 @@
 """A group's stream in one process: entries in order, handed out under leases, deleted by their commit."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headrace.ledger.values import Delivery, Entry
@@ -22,11 +22,11 @@ class MemoryStream:
     """Holds the entries of one group.
 
     Args:
-        ids: Numbers its entries.
+        new_id: Gives each entry its id.
     """
 
-    def __init__(self, ids: Iterator[int]) -> None:
-        self._ids = ids
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
         self._entries: dict[str, Entry] = {}
         self._since_s: dict[str, float] = {}
         self._new: deque[str] = deque()
@@ -48,7 +48,7 @@ class MemoryStream:
 
     def append(self, entry: Entry, now_s: float) -> None:
         """Add an entry at the end."""
-        entry_id = str(next(self._ids))
+        entry_id = self._new_id()
         self._entries[entry_id] = entry
         self._since_s[entry_id] = now_s
         self._new.append(entry_id)

@@ -387,12 +387,13 @@ function tell(panel, story) {
   $("panel-state").replaceChildren(stateMark(story.state));
 }
 
+// Before the first call of a hop a faint bar: the time that its entry was queued.
 // A bar for each attempt of each call that the run's events tell of; of a run without events, what waits and since when.
 function bars(story) {
   const open = new Map(), found = [];
   for (const event of story.events) {
     const key = `${event.node} ${event.invocation_id} ${event.attempt}`;
-    if (event.kind === "node_started") { const bar = { name: event.node, attempt: event.attempt, id: event.invocation_id, from: event.at_ms, to: null, how: "wait" }; open.set(key, bar); found.push(bar); }
+    if (event.kind === "node_started") { const bar = { name: event.node, attempt: event.attempt, id: event.invocation_id, from: event.at_ms, to: null, how: "wait", queued: event.queued_ms ?? 0, where: where(event) }; open.set(key, bar); found.push(bar); }
     else if (event.kind === "replaced") { for (const bar of found) if (bar.id === event.invocation_id && bar.to == null) Object.assign(bar, { to: event.at_ms, how: "void", note: "made again" }); }
     else if (event.kind === "suspended" && open.has(key)) Object.assign(open.get(key), { to: event.at_ms, how: "wait", note: "suspended" });
     else if (open.has(key) && /^node_(ended|failed)$/.test(event.kind)) Object.assign(open.get(key), { to: event.at_ms, took: event.took_ms, how: event.kind === "node_failed" ? "failed" : "", note: event.what });
@@ -401,16 +402,26 @@ function bars(story) {
   return found;
 }
 
+// Of the first call of a hop: on which worker it is, and how long its entry was queued.
+function where(event) {
+  if (!event.worker) return "";
+  return `on ${event.worker}, queued ${span(event.queued_ms)}${event.deliveries > 1 ? `, handed out ${event.deliveries} times` : ""}`;
+}
+
 function timeline(story) {
   const found = bars(story);
   if (!found.length) return h("section", {}, h("h3", {}, "Timeline"), h("p", { class: "soft" }, story.events.length ? "Nothing of it has been called." : "This run keeps no events. Runs that are followed, such as by server-sent events, do."));
-  const ended = story.events.find((event) => STATES.includes(event.kind)), last = Math.max(ended?.at_ms ?? story.now_ms, ...found.map((bar) => bar.to ?? 0)), start = Math.min(story.created_ms, ...found.map((bar) => bar.from)), whole = Math.max(1, last - start);
+  const ended = story.events.find((event) => STATES.includes(event.kind)), last = Math.max(ended?.at_ms ?? story.now_ms, ...found.map((bar) => bar.to ?? 0)), start = Math.min(story.created_ms, ...found.map((bar) => bar.from - (bar.queued ?? 0))), whole = Math.max(1, last - start);
+  const piece = (kind, from, until) => {
+    const made = h("i", { class: kind });
+    made.style.left = `${100 * (from - start) / whole}%`;
+    made.style.width = `${Math.max(0, 100 * (until - from) / whole)}%`;
+    return made;
+  };
   const rows = found.map((bar) => {
-    const fill = h("i", { class: bar.how }), to = bar.to ?? last;
-    fill.style.left = `${100 * (bar.from - start) / whole}%`;
-    fill.style.width = `${Math.max(0, 100 * (to - bar.from) / whole)}%`;
+    const to = bar.to ?? last, fill = piece(bar.how, bar.from, to);
     const name = bar.attempt > 1 ? `${bar.name} (${bar.attempt})` : bar.name;
-    return h("li", { title: [name, bar.note].filter(Boolean).join(": ") }, h("span", { class: "what" }, name), h("span", { class: "track" }, fill), h("span", { class: bar.how === "failed" ? "num fail" : "num soft" }, bar.to == null ? "under way" : span(bar.took ?? to - bar.from)));
+    return h("li", { title: [[name, bar.note].filter(Boolean).join(": "), bar.where].filter(Boolean).join(", ") }, h("span", { class: "what" }, name, bar.where ? h("small", {}, bar.where) : null), h("span", { class: "track" }, bar.queued ? piece("queued", bar.from - bar.queued, bar.from) : null, fill), h("span", { class: bar.how === "failed" ? "num fail" : "num soft" }, bar.to == null ? "under way" : span(bar.took ?? to - bar.from)));
   });
   return h("section", {}, h("h3", {}, "Timeline"), h("ol", { class: "timeline" }, rows), h("div", { class: "axis", "aria-hidden": "true" }, h("span", {}, "0"), h("span", {}, span(whole))));
 }

@@ -81,6 +81,9 @@ class Happened(Struct, frozen=True):
         at_ms: Unix time in milliseconds.
         what: Of a failure, its kind; of a suspension, what is waited for; never a value.
         took_ms: Of a call that ended, its duration.
+        worker: Of the first start of a hop, which worker it is on.
+        deliveries: Of that, how often its entry has been handed out.
+        queued_ms: Of that, for how long its entry had been in its group's stream.
     """
 
     seq: int
@@ -91,6 +94,9 @@ class Happened(Struct, frozen=True):
     attempt: int = 0
     what: str = ""
     took_ms: float | None = None
+    worker: str = ""
+    deliveries: int = 0
+    queued_ms: float | None = None
 
 
 class Story(Struct, frozen=True):
@@ -295,8 +301,23 @@ def happened(event: RunEvent) -> Happened:
         return Happened(event.seq, "(unreadable)", event.at_ms)
     what = told.failure.kind.value if told.failure is not None else str(told.until)
     at_ms = int(told.time * _MS)
-    took_ms = told.duration_s * _MS if told.duration_s is not None else None
-    return Happened(event.seq, told.kind, at_ms, told.node, told.invocation_id, told.attempt, what, took_ms)
+    return Happened(
+        event.seq,
+        told.kind,
+        at_ms,
+        told.node,
+        told.invocation_id,
+        told.attempt,
+        what,
+        _in_ms(told.duration_s),
+        told.worker,
+        told.deliveries,
+        _in_ms(told.queued_s),
+    )
+
+
+def _in_ms(seconds: float | None) -> float | None:
+    return seconds * _MS if seconds is not None else None
 
 
 def _result_type(blob: bytes) -> str:
