@@ -405,7 +405,7 @@ function bars(story) {
 // Of the first call of a hop: on which worker it is, and how long its entry was queued.
 function where(event) {
   if (!event.worker) return "";
-  return `on ${event.worker}, queued ${span(event.queued_ms)}${event.deliveries > 1 ? `, handed out ${event.deliveries} times` : ""}`;
+  return `${event.worker} · queued ${span(event.queued_ms)}${event.deliveries > 1 ? ` · handed out ${event.deliveries} times` : ""}`;
 }
 
 function timeline(story) {
