@@ -18,7 +18,7 @@ from headrace.graph.node import GROUP_NAME, Node, invalid_name, node_mistakes, r
 from headrace.graph.placement import Placement, placement_of
 from headrace.graph.plan import ExecutionPlan, PlanNode, Reach, Slot
 from headrace.graph.returns import spell
-from headrace.graph.routing import Routing, consumers_of, message_types, parents_of, route
+from headrace.graph.routing import Consumers, Routing, message_types, parents_of, route
 from headrace.graph.scope_mistakes import scope_mistakes
 from headrace.graph.scopes import Flow, Opens, flow_of, opens_of, reaches_of
 from headrace.graph.shape import Entry, cycle_mistakes, find_entry, reach_mistakes
@@ -135,7 +135,8 @@ def _plan(draft: _Draft, entry: type[Any]) -> ExecutionPlan:
     declared = draft.declared
     reaches = reaches_of(draft.flow, draft.opens)
     nodes = {name: _plan_node(node, draft, reaches[name]) for name, node in draft.nodes.items()}
-    consumers = {type_name(each): consumers_of(each, draft.nodes.values()) for each in draft.types}
+    takers = Consumers(draft.nodes.values())
+    consumers = {type_name(each): takers.of(each) for each in draft.types}
     return ExecutionPlan(
         pipe=declared.name,
         version="",

@@ -10,7 +10,7 @@ from typing import Any
 from headrace.graph.mistakes import Mistake, MistakeKind
 from headrace.graph.node import Node
 from headrace.graph.plan import Route
-from headrace.graph.routing import Routing, consumers_of
+from headrace.graph.routing import Consumers, Routing
 from headrace.graph.scopes import Flow, Opens, arrivals, flow_of
 
 _ROOT = ""
@@ -24,7 +24,7 @@ def scope_mistakes(
     What comes where in a scope depends on nothing but the node that opens it, so there are as many kinds of scopes as
     openers, and the run's own.
     """
-    started = consumers_of(entry, nodes.values())
+    started = Consumers(nodes.values()).of(entry)
     outside = arrivals(flow_of(nodes, routing, anywhere=False), opens, started)
     scopes = {_ROOT: arrivals(flow, opens, started)}
     scopes |= {name: arrivals(flow, opens, flow.edges[name]) for name in opens}

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from headrace.graph.message_types import type_name
@@ -10,7 +11,7 @@ from headrace.graph.mistakes import Mistake, MistakeKind, Where, quoted
 from headrace.graph.node import Node
 from headrace.graph.parameters import Parameter
 from headrace.graph.plan import Route, SlotKind
-from headrace.graph.routing import Routing, consumers_of
+from headrace.graph.routing import Consumers, Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ def find_entry(nodes: Mapping[str, Node], routing: Routing, where: Where) -> Ent
 
 def reach_mistakes(nodes: Mapping[str, Node], routing: Routing, entry: type[Any], where: Where) -> Iterator[Mistake]:
     """Find what the entry type cannot reach, and joins of which a slot stays empty for ever."""
-    started = consumers_of(entry, nodes.values())
+    started = Consumers(nodes.values()).of(entry)
     if not started:
         taken = (each for node in nodes.values() for slot in node.slots for each in slot.types)
         known = tuple(dict.fromkeys(map(type_name, taken)))
@@ -72,6 +73,8 @@ def cycle_mistakes(nodes: Mapping[str, Node], routing: Routing) -> Iterator[Mist
         name: dict.fromkeys(each.node for routes in routing.routes[name].values() for each in routes)
         for name in unbounded
     }
+    if not _has_cycle(steps):
+        return
     reported: set[str] = set()
     for name in unbounded:
         if name in reported:
@@ -147,6 +150,14 @@ def _unsent(nodes: Mapping[str, Node], routing: Routing) -> dict[type[Any], None
 
 def _fed(routing: Routing) -> set[Route]:
     return {each for of_node in routing.routes.values() for routes in of_node.values() for each in routes}
+
+
+def _has_cycle(steps: Mapping[str, Iterable[str]]) -> bool:
+    try:
+        TopologicalSorter(steps).prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _walk(start: str, steps: Mapping[str, Iterable[str]]) -> dict[str, str]:

@@ -91,7 +91,9 @@ def test_a_run_is_found_and_its_timeline_opened_by_keys_alone(page: Page, stage:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("step in charge")
-    expect(page.locator(".timeline li").last).to_contain_text(re.compile(r"charge \(2\)billing-[0-9a-f]+ · queued .+ ms"))
+    expect(page.locator(".timeline li").last).to_contain_text(
+        re.compile(r"charge \(2\)billing-[0-9a-f]+ · queued .+ ms")
+    )
     assert page.locator(".timeline .queued").count() > 0
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
