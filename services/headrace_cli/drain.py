@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.bus.redis.inspect.moment import Group, Groups
+from headrace.bus.redis.inspect.groups import Group, Groups
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import EXIT_FOUND, AsJson, BusUrl, Namespace, OperateSettings, operate_settings, write_json
 from headrace_cli.watching import Name, watching

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.bus.redis.inspect.moment import Groups, Worker
+from headrace.bus.redis.inspect.groups import Groups, Worker
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import (
     EXIT_FOUND,

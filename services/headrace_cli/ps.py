@@ -8,7 +8,7 @@ from msgspec import Struct
 from rich.table import Table
 from rich.text import Text
 
-from headrace.bus.redis.inspect.moment import Worker
+from headrace.bus.redis.inspect.groups import Worker
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import (
     EXIT_FOUND,

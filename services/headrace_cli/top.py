@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from headrace.bus.redis.inspect.moment import Group, Groups, Moment
+from headrace.bus.redis.inspect.groups import Group, Groups, Moment
 from headrace.bus.redis.inspect.rates import Rate, rates
 from headrace_cli.ending import run_to_end
 from headrace_cli.operate import AsJson, BusUrl, Namespace, OperateSettings, console, operate_settings, write_json

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from headrace.bus.redis.inspect.groups import Group, Groups, Moment
 from headrace.bus.redis.inspect.letters import Wanted
-from headrace.bus.redis.inspect.moment import Group, Groups, Moment
 from headrace.errors import SettingsError
 from headrace_cli.operate import OperateSettings, inspecting
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from headrace.bus.protocol import Bus
-from headrace.bus.redis.inspect.groups import GroupNow
+from headrace.bus.redis.inspect.groups import Group
 from headrace.bus.redis.inspect.letters import FoundLetter
 from headrace.bus.redis.inspect.runs import RunLine, RunList, read_failure
 from headrace.bus.redis.inspect.story import Happened, Story, happened
@@ -37,13 +37,13 @@ class BusSight:
         self._bus = bus
         self._tally = tally
 
-    async def groups(self, streams: Sequence[str]) -> list[GroupNow]:
+    async def groups(self, streams: Sequence[str]) -> list[Group]:
         """As `Sight.groups`."""
         return [await self._group(stream) for stream in streams]
 
-    async def _group(self, stream: str) -> GroupNow:
+    async def _group(self, stream: str) -> Group:
         dead = len(await self._bus.dead_letters(stream, limit=_MOST_LETTERS))
-        return GroupNow(stream, await self._bus.backlog(stream), dead=dead, taken=None)
+        return Group(stream, await self._bus.backlog(stream), dead=dead, added=None)
 
     def calls(self, plan: ExecutionPlan) -> dict[str, CallsNow]:
         """As `Sight.calls`."""

@@ -5,12 +5,27 @@ from collections import Counter
 
 from msgspec import Struct
 
-from headrace.bus.redis.inspect.groups import GroupNow, Reader
+from headrace.bus.redis.inspect.groups import Group, Worker
 from headrace.errors import EnvelopeError
 from headrace.graph.plan import ExecutionPlan
 from headrace.wire.envelope import Framing
 from headrace_gateway.console.rates import Rates
 from headrace_gateway.console.sight import Sight
+
+
+class Replica(Struct, frozen=True):
+    """A worker of a group.
+
+    Attributes:
+        host: Where it runs, empty where it did not say.
+        silent_ms: Since it was last heard of.
+    """
+
+    name: str
+    host: str
+    pid: int
+    held: int
+    silent_ms: int
 
 
 class GroupPulse(Struct, frozen=True):
@@ -19,7 +34,8 @@ class GroupPulse(Struct, frozen=True):
     Attributes:
         backlog: What waits and what is held.
         oldest_ms: For how long the oldest of it has been there.
-        per_s: Entries handed out a second, None where that is not known.
+        per_s: Entries done a second, None where that is not known.
+        paused_ms: For how long it is paused; -1 where it is not.
     """
 
     backlog: int
@@ -28,7 +44,8 @@ class GroupPulse(Struct, frozen=True):
     dead: int
     oldest_ms: int
     per_s: float | None
-    replicas: list[Reader]
+    paused_ms: int
+    replicas: tuple[Replica, ...]
 
 
 class NodePulse(Struct, frozen=True):
@@ -76,18 +93,26 @@ class PulseReader:
             nodes |= self._nodes(plan, name, look, now_s)
         return Pulse(groups, nodes)
 
-    def _group(self, look: GroupNow, now_s: float) -> GroupPulse:
-        per_s = None if look.taken is None else self._rates.rate(look.stream, look.taken, now_s)
-        readers = sorted(look.readers, key=lambda reader: reader.name)
-        return GroupPulse(look.entries, look.held, look.scheduled, look.dead, look.oldest_ms, per_s, readers)
+    def _group(self, look: Group, now_s: float) -> GroupPulse:
+        per_s = None if look.done is None else self._rates.rate(look.name, look.done, now_s)
+        return GroupPulse(
+            look.backlog,
+            look.held,
+            look.scheduled,
+            look.dead,
+            look.oldest_ms,
+            per_s,
+            look.paused_ms,
+            tuple(map(_replica, look.workers)),
+        )
 
-    def _nodes(self, plan: ExecutionPlan, group: str, look: GroupNow, now_s: float) -> dict[str, NodePulse]:
+    def _nodes(self, plan: ExecutionPlan, group: str, look: Group, now_s: float) -> dict[str, NodePulse]:
         calls = self._sight.calls(plan)
         waiting = Counter(node for frame in look.frames if (node := self._node_of(frame)) is not None)
         seen, found = waiting.total(), dict[str, NodePulse]()
         for name in plan.groups[group]:
-            share = round(look.entries * waiting[name] / seen) if seen else 0
-            pulse = NodePulse(share, is_estimate=look.entries > seen > 0)
+            share = round(look.backlog * waiting[name] / seen) if seen else 0
+            pulse = NodePulse(share, is_estimate=look.backlog > seen > 0)
             if (counted := calls.get(name)) is not None:
                 per_s = self._rates.rate(f"{plan.pipe}/{name}", counted.ended + counted.failed, now_s)
                 pulse = NodePulse(share, pulse.is_estimate, per_s, counted.failed)
@@ -99,3 +124,10 @@ class PulseReader:
             return self._framing.open(frame).node
         except EnvelopeError:
             return None
+
+
+def _replica(worker: Worker) -> Replica:
+    heard = [ms for ms in (worker.said_ms, worker.idle_ms) if ms >= 0]
+    presence = worker.presence
+    host, pid = (presence.host, presence.pid) if presence is not None else ("", 0)
+    return Replica(worker.name, host, pid, worker.held, min(heard, default=0))

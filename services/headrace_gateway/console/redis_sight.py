@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from headrace.bus.protocol import Bus
-from headrace.bus.redis.inspect.groups import GroupNow, look_at_groups
+from headrace.bus.redis.inspect.groups import Group, Groups
 from headrace.bus.redis.inspect.letters import FoundLetter, Wanted, all_letters, letter_of
 from headrace.bus.redis.inspect.places import Places
 from headrace.bus.redis.inspect.runs import RunList, list_runs
@@ -13,6 +13,7 @@ from headrace.graph.plan import ExecutionPlan
 from headrace.ledger.values import Letter, Submission
 from headrace_gateway.console.sight import CallsNow, Letters
 
+_HEADS = 25  # entries of each stream whose nodes are told: of the largest messages 25 MB, of most 25 kB
 _MOST_RUNS = 20_000  # half a second to read, ten megabytes to keep
 _MOST_LETTERS = 1_000
 
@@ -36,9 +37,12 @@ class RedisSight:
         self._bus = bus
         self._partitions = partitions
 
-    async def groups(self, streams: Sequence[str]) -> list[GroupNow]:
+    async def groups(self, streams: Sequence[str]) -> list[Group]:
         """As `Sight.groups`."""
-        return await look_at_groups(self._places, streams, self._partitions)
+        groups = Groups(self._places, Wanted(), heads=_HEADS)
+        await groups.take(streams, self._partitions)
+        seen = {group.name: group for group in (await groups.look()).groups}
+        return [seen.get(stream, Group(stream)) for stream in streams]
 
     def calls(self, plan: ExecutionPlan) -> dict[str, CallsNow]:
         """As `Sight.calls`."""

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from headrace.bus.redis.inspect.groups import GroupNow
+from headrace.bus.redis.inspect.groups import Group
 from headrace.bus.redis.inspect.letters import FoundLetter
 from headrace.bus.redis.inspect.runs import RunList
 from headrace.bus.redis.inspect.story import Story
@@ -42,7 +42,7 @@ class Sight(Protocol):
     bus: str
     missing: tuple[str, ...]
 
-    async def groups(self, streams: Sequence[str]) -> list[GroupNow]:
+    async def groups(self, streams: Sequence[str]) -> list[Group]:
         """Look at groups, by the names of their streams, in the same order."""
         ...
 

@@ -200,7 +200,7 @@ const alive = (group) => group.replicas.filter((one) => one.silent_ms < SILENT_M
 
 const say = {
   backlog: (group) => `${number.format(group.backlog)} in backlog`,
-  pace: (group) => [rate(group.per_s), group.replicas.length && count(alive(group).length, "replica")].filter(Boolean).join(" · "),
+  pace: (group) => [group.paused_ms >= 0 ? "paused" : rate(group.per_s), group.replicas.length && count(alive(group).length, "replica")].filter(Boolean).join(" · "),
   dead: (group) => count(group.dead, "dead letter"),
   node: (node) => node.backlog ? `${node.is_estimate ? "≈ " : ""}${number.format(node.backlog)} waiting` : "idle",
   nodePace: (node) => [node.failed ? `${number.format(node.failed)} failed` : "", rate(node.per_s)].filter(Boolean).join(" · "),
@@ -222,11 +222,11 @@ function graphView(main, drawing) {
       const rates = groups.map(([, group]) => group.per_s).filter((one) => one != null), dead = sum((group) => group.dead), oldest = Math.max(...groups.map(([, group]) => group.oldest_ms));
       tiles.replaceChildren(
         tile("Backlog", number.format(sum((group) => group.backlog)), `${number.format(sum((group) => group.held))} in hand`),
-        tile("Entries", rates.length ? rate(rates.reduce((a, b) => a + b, 0)) : "–", "handed out"), tile("Oldest entry", oldest ? span(oldest) : "–"),
+        tile("Entries", rates.length ? rate(rates.reduce((a, b) => a + b, 0)) : "–", "done"), tile("Oldest entry", oldest ? span(oldest) : "–"),
         tile("Scheduled", number.format(sum((group) => group.scheduled)), "for later"), tile("Replicas", number.format(sum((group) => alive(group).length)), `in ${count(groups.length, "group")}`), tile("Dead letters", number.format(dead), "", dead > 0));
       sync(body, groups, ([name]) => name, ([name, group]) => [
         h("td", { class: "main" }, h("b", {}, name), h("span", { class: "sub" }, drawing.groups[name].join(", "))), cell(number.format(group.backlog), { class: "num side" }), h("td", { "data-live": "1" }, spark(app.history.get(`${app.pipe}.${name}`) ?? [])),
-        cell(number.format(group.held), { class: "num" }), cell(number.format(group.scheduled), { class: "num" }), cell(rate(group.per_s) || "–", { class: "num" }), cell(group.oldest_ms ? span(group.oldest_ms) : "–", { class: "num" }),
+        cell(number.format(group.held), { class: "num" }), cell(number.format(group.scheduled), { class: "num" }), cell(group.paused_ms >= 0 ? "paused" : rate(group.per_s) || "–", { class: "num" }), cell(group.oldest_ms ? span(group.oldest_ms) : "–", { class: "num" }),
         cell(number.format(group.dead), { class: `num${group.dead ? " fail" : ""}` }), h("td", { class: "more" }, replicas(group)),
       ]);
     },
@@ -237,7 +237,7 @@ function graphView(main, drawing) {
 function replicas(group) {
   if (!shown(group).length) return h("span", { class: "soft" }, "–");
   const tag = (one) => one.name.split(/[-.:]/).at(-1);
-  return h("ul", { class: "replicas" }, shown(group).slice(0, 8).map((one) => h("li", { class: one.silent_ms < SILENT_MS ? "" : "silent", title: `${one.name}, last heard ${span(one.silent_ms)} ago` }, one.silent_ms < SILENT_MS ? `${tag(one)} · ${number.format(one.held)}` : `${tag(one)} · silent`)), shown(group).length > 8 ? h("li", {}, `and ${shown(group).length - 8} more`) : "");
+  return h("ul", { class: "replicas" }, shown(group).slice(0, 8).map((one) => h("li", { class: one.silent_ms < SILENT_MS ? "" : "silent", title: `${one.name}${one.host && `, process ${one.pid} on ${one.host}`}, last heard ${span(one.silent_ms)} ago` }, one.silent_ms < SILENT_MS ? `${tag(one)} · ${number.format(one.held)}` : `${tag(one)} · silent`)), shown(group).length > 8 ? h("li", {}, `and ${shown(group).length - 8} more`) : "");
 }
 
 function describe(about, node) {

@@ -5,7 +5,7 @@ What a server refuses to tell the user that asks is unknown, and fails nothing.
 
 from headrace.bus.redis.inspect.checks import Check, beyond, checks_of, pauses, spread
 from headrace.bus.redis.inspect.facts import facts_of, unless_refused
-from headrace.bus.redis.inspect.moment import paused_groups
+from headrace.bus.redis.inspect.groups import paused_groups
 from headrace.bus.redis.inspect.places import Place, Places
 from headrace.bus.redis.keys import Keys
 from headrace.kernel.clock import Clock

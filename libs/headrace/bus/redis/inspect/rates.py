@@ -4,7 +4,7 @@ import math
 
 from msgspec import Struct
 
-from headrace.bus.redis.inspect.moment import Group, Moment
+from headrace.bus.redis.inspect.groups import Group, Moment
 
 _MS = 1000
 
