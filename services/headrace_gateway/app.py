@@ -6,6 +6,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -45,6 +46,7 @@ from headrace_gateway.signals import signals_router
 from headrace_gateway.websocket import sockets_router
 
 _CLIENT_CLOSED = 499  # nobody reads it; it stands in logs
+_log = structlog.get_logger("headrace.gateway")
 _CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
 
 
@@ -169,7 +171,9 @@ def _answer_errors(app: FastAPI) -> None:
         return Response(status_code=_CLIENT_CLOSED)
 
     @app.exception_handler(Exception)
-    async def unexpected(_request: Request, _error: Exception) -> Response:
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # the server logs its traceback
+        _log.error("request_crashed", method=request.method, path=request.url.path, error=type(error).__name__)
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "the gateway failed; its log says more")
 
 

@@ -1,7 +1,12 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
 from tests.headrace_gateway.serving import PATH, serving
+
+from headrace.bus.memory.bus import MemoryBus
+from headrace.ledger.values import RunView, Submission, Submitted
 
 
 def references(value: Any) -> Iterator[str]:
@@ -52,3 +57,26 @@ async def test_what_is_not_there_is_a_problem_too() -> None:
 async def test_health_is_well_while_the_bus_answers() -> None:
     async with serving() as http:
         assert [(await http.get(path)).status_code for path in ("/livez", "/readyz")] == [200, 200]
+
+
+class Broken(MemoryBus):
+    """A bus with a fault that nobody thought of."""
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        raise RuntimeError("the secret of the fault")
+
+    async def view(self, trace_id: str) -> RunView | None:
+        raise RuntimeError("the secret of the fault")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", PATH), ("GET", f"/v1/runs/{'0' * 32}")])
+async def test_a_fault_of_the_gateway_is_a_problem_without_its_text_and_the_log_says_of_which_request(
+    method: str, path: str
+) -> None:
+    with capture_logs() as logs:
+        async with serving(Broken()) as http:
+            answer = await http.request(method, path, json={"value": 1} if method == "POST" else None)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+    [crashed] = [entry for entry in logs if entry["event"] == "request_crashed"]
+    assert (crashed["method"], crashed["path"], crashed["error"]) == (method, path, "RuntimeError")
