@@ -22,8 +22,10 @@ def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[
         later: What outputs may lead to that are yet to be recorded.
     """
     sent = [output.feeds for output in outputs if output.feeds and not isinstance(output, Arrive | Open)]
-    if not later and len(sent) + (len(ended) > 0) <= 1:  # of most work; feeds of one piece are each of another slot
-        return dict.fromkeys(ended, -1) if ended else dict.fromkeys(sent[0] if sent else (), 1)
+    if not later and not sent and len(ended) <= 1:  # most plans have no joins, most of what is gathered leads nowhere
+        return dict.fromkeys(ended, -1)
+    if not later and not ended and len(sent) == 1:  # a run begins: what one message may lead to is each of another slot
+        return dict.fromkeys(sent[0], 1)
     begun = [feed for feeds in sent for feed in feeds]
     change: dict[Feed, int] = {}
     for feed in (*begun, *later):

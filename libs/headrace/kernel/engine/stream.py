@@ -73,6 +73,8 @@ async def _events(run: Run, outlet: Outlet) -> AsyncGenerator[KernelEvent, None]
     events = outlet.events
     task = background.start(run.execute)
     try:
+        if not events:  # else it has begun already
+            await background.turn()  # after it a run that never waits is over
         while True:
             while events:
                 yield events.popleft()
