@@ -197,27 +197,20 @@ def _headers(
     type_name: str = "",
     body: Any = b"",  # noqa: ANN401 - a message stands for its bytes
 ) -> Headers:
-    return Headers(
-        f"{next(_ids):x}",
-        parent.trace_id,
-        parent.pipe,
-        target.name,
-        slot,
-        type_name,
-        body,
-        parent.plan,
-        parent.deadline_ms,
-        1,
-        parent.scope,
-        (*parent.lineage, position) if parent.scope else (),  # only gathers look at it, of what is in their scope
-        parent.tickets,
-        "",
-        parent.visits if target.max_visits is None else visiting(parent.visits, target),
-        parent.origin_run_id,
-        parent.traceparent,
-        0,
-        False,  # noqa: FBT003 - by position: a fifth less
-        parent.id,
-        parent.owner_id if isinstance(parent, Headers) else "",
-        position,
+    headers: Any = structs.replace(  # half the cost of making them anew
+        parent,
+        id=str(next(_ids)),
+        node=target.name,
+        slot=slot,
+        type=type_name,
+        body=body,
+        attempt=1,
+        lineage=(*parent.lineage, position)
+        if parent.scope
+        else (),  # only gathers look at it, of what is in their scope
+        key="",
+        parent_id=parent.id,
+        position=position,
     )
+    made: Headers = headers
+    return made if target.max_visits is None else structs.replace(made, visits=visiting(parent.visits, target))
