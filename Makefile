@@ -5,6 +5,9 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Tests start hundreds of processes of ours, which start a third sooner where modules stay compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo check format test docker-test ray-test docs soak bench bench-kernel lock locks audit clean
 .NOTPARALLEL:
 

@@ -164,8 +164,13 @@ def test_no_other_service_does_more_than_its_own(fund_load: Secured, service: st
 
 
 def test_keda_sees_how_long_streams_are(fund_load: Secured) -> None:
-    with fund_load.client("keda") as keda:
-        assert [keda.xlen(fund_load.keys.stream(f"fund_load.{group}")) for group in fund_load.plan.groups] == [0, 0, 0]
+    streams = [fund_load.keys.stream(f"fund_load.{group}") for group in fund_load.plan.groups]
+    with fund_load.client("keda") as keda, fund_load.client("admin") as admin:
+        entry = admin.xadd(streams[0], {"0": "no envelope"})
+        seen = [keda.xlen(stream) for stream in streams]
+        assert seen == [admin.xlen(stream) for stream in streams]
+        assert seen[0] > 0
+        admin.xdel(streams[0], entry)
 
 
 def refused(client: Redis, *command: object) -> None:
