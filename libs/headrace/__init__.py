@@ -104,4 +104,4 @@ if not TYPE_CHECKING:  # a name that is not there is a mistake to a type checker
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

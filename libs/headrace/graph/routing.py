@@ -97,7 +97,7 @@ def _routes_of(
     if node.options.get("terminal"):
         return dict.fromkeys(sent, ())
     target = node.options.get("to")
-    takers = consumers if target is None else Consumers(nodes[name] for name in (target,) if name in nodes)
+    takers = consumers if target is None else Consumers([nodes[target]] if target in nodes else [])
     return {each: takers.of(each) for each in sent}
 
 

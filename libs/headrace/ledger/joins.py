@@ -109,16 +109,11 @@ def _end_feeders(run: Run, arrival: Arrive, ended: Sequence[Feed]) -> bool:
     """Count work out, unless a slot is left without any that could fill it; the one that it fills needs no more."""
     join, feeders = arrival.join, run.feeders
     for feed in ended:
-        is_filled = feed.slot == arrival.slot and not join.gathers and (feed.join is join or feed.join == join)
+        is_filled = feed.slot == arrival.slot and not join.gathers and feed.join == join
         if not is_filled and feeders.get(feed.name, 0) <= 1:
             return False
-    for feed in ended:  # `_count`, without the call
-        name = feed.name
-        count = feeders.get(name, 0) - 1
-        if count > 0:
-            feeders[name] = count
-        else:
-            feeders.pop(name, None)
+    for feed in ended:
+        _count(run, feed, -1)
     return True
 
 

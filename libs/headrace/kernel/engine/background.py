@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from anyio.lowlevel import checkpoint
-
 
 def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
     """Start work, which raises nothing but a cancellation, in a task of its own.
@@ -25,13 +23,3 @@ def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
     if sys.version_info >= (3, 12):
         return asyncio.Task(work(), loop=loop, eager_start=True)  # what never waits costs no turn of the loop
     return loop.create_task(work())
-
-
-async def turn() -> None:
-    """Let what was just started have its first turn of the event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        await checkpoint()
-    else:
-        await asyncio.sleep(0)

@@ -197,6 +197,7 @@ def _headers(
     type_name: str = "",
     body: Any = b"",  # noqa: ANN401 - a message stands for its bytes
 ) -> Headers:
+    lineage = (*parent.lineage, position) if parent.scope else ()  # only gathers look at it, of what is in their scope
     headers: Any = structs.replace(  # half the cost of making them anew
         parent,
         id=str(next(_ids)),
@@ -205,9 +206,7 @@ def _headers(
         type=type_name,
         body=body,
         attempt=1,
-        lineage=(*parent.lineage, position)
-        if parent.scope
-        else (),  # only gathers look at it, of what is in their scope
+        lineage=lineage,
         key="",
         parent_id=parent.id,
         position=position,

@@ -184,12 +184,12 @@ class Groups:
         )
 
     async def _roster(self) -> tuple[int, list[tuple[int, Presence]], dict[str, int]]:
-        for place in await self._places.all():
-            if await place.owns(self._first.workers):
-                seconds, microseconds = await place.ask("TIME")
-                roster = read_roster(await place.fields(self._first.workers))
-                return int(seconds) * _MS + int(microseconds) // _MS, roster, await paused_groups(place, self._first)
-        return 0, [], {}
+        place = await self._places.having(self._first.workers)
+        if place is None:
+            return 0, [], {}
+        seconds, microseconds = await place.ask("TIME")
+        roster = read_roster(await place.fields(self._first.workers))
+        return int(seconds) * _MS + int(microseconds) // _MS, roster, await paused_groups(place, self._first)
 
 
 async def paused_groups(place: Place, first: Keys) -> dict[str, int]:

@@ -142,11 +142,9 @@ async def letter_of(places: Places, name: tuple[str, int, str]) -> FoundLetter |
     stream, partition, entry_id = name
     key = Keys(places.namespace, partition).dead(stream)
     async with places.errors():
-        for place in await places.all():
-            if await place.owns(key):
-                entries = await place.ask("XRANGE", key, entry_id, entry_id)
-                return _letter(stream, partition, *entries[0]) if entries else None
-    return None
+        place = await places.having(key)
+        entries = await place.ask("XRANGE", key, entry_id, entry_id) if place is not None else None
+    return _letter(stream, partition, *entries[0]) if entries else None
 
 
 def _letter(stream: str, partition: int, entry_id: bytes, fields: Sequence[bytes]) -> FoundLetter:

@@ -167,6 +167,13 @@ class Places:
         """Give every server that has keys."""
         return [self._place(at) for at in await self.connections.masters()]
 
+    async def having(self, key: str) -> Place | None:
+        """Give the server that a key is on, be it there or not; None while none says so, as when slots move."""
+        for place in await self.all():
+            if await place.owns(key):
+                return place
+        return None
+
     def errors(self) -> AbstractAsyncContextManager[None]:
         """Turn the client's exceptions into ours."""
         return self.connections.errors()

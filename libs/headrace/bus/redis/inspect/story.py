@@ -145,20 +145,17 @@ async def story_of(places: Places, trace_id: str) -> Story | None:
     keys = Keys(places.namespace, partition_of(trace_id))
     letters = [letter.name async for letter in all_letters(places, Wanted(trace_id=trace_id))]
     async with places.errors():
-        for place in await places.all():
-            if await place.owns(keys.epoch):
-                return await _Telling(place, places.namespace, trace_id).story(tuple(letters))
-    return None
+        place = await places.having(keys.epoch)
+        return await _Telling(place, places.namespace, trace_id).story(tuple(letters)) if place is not None else None
 
 
 async def entry_of(places: Places, trace_id: str) -> bytes:
     """Give the frame of a run's entry message; empty where its record keeps none, or is none. Raises as `story_of`."""
     keys = Keys(places.namespace, partition_of(trace_id))
     async with places.errors():
-        for place in await places.all():
-            if await place.owns(keys.epoch):
-                return await place.ask("HGET", keys.run(trace_id)[0], "entry") or b""
-    return b""
+        place = await places.having(keys.epoch)
+        entry: bytes | None = await place.ask("HGET", keys.run(trace_id)[0], "entry") if place is not None else None
+    return entry or b""
 
 
 class _Telling:
