@@ -110,7 +110,7 @@ class Pipe:
         Routes go by type through the whole: what this pipe sends and the other takes goes there, and back. In events
         the other's nodes have the `origin_run_id` of the run and the other's name.
         """
-        for declaration in other._nodes:  # noqa: SLF001 - of its own kind
+        for declaration in tuple(other._nodes):  # noqa: SLF001 - of its own kind
             origin = f"{other.name}/{declaration.origin}" if declaration.origin else other.name
             self._nodes.append(replace(declaration, origin=origin))
         for mine, others in zip(self._lists(), other._lists(), strict=True):  # noqa: SLF001 - as above

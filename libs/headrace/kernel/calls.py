@@ -2,12 +2,15 @@
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import partial
+from itertools import takewhile
 from typing import Any, cast
 
 import anyio
 from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
 from headrace.graph.options import Drop, Retry, Suspend, To
@@ -15,6 +18,8 @@ from headrace.graph.plan import PlanNode
 from headrace.kernel.elsewhere import Call as Call  # noqa: PLC0414 - what the functions here make
 from headrace.kernel.elsewhere import Elsewhere
 from headrace.kernel.journal import NodeTimeoutError
+
+_TURN = 64  # outputs of a generator that never waits, before others and cancellations have their turn
 
 Middleware = Callable[[PlanNode, Call], Call]
 """A user's: wraps what calls a node; is given the parameters by name, and gives what came back, in a list."""
@@ -98,7 +103,7 @@ def _bare_call(node: PlanNode) -> Call:
     if node.is_async:
         return partial(from_loop, function, is_series=node.is_series)
     is_series = node.is_series or inspect.isgeneratorfunction(function)
-    return partial(_from_thread, function, CapacityLimiter(math.inf), is_series=is_series)  # bounded further out
+    return partial(_from_thread, function, is_series=is_series)
 
 
 async def _from_coroutine(function: Callable[..., Any], arguments: dict[str, Any]) -> list[Any]:
@@ -119,17 +124,34 @@ async def from_loop(function: Callable[..., Any], arguments: dict[str, Any], *, 
     if inspect.isawaitable(returned):
         returned = await returned
     if hasattr(returned, "__aiter__"):
-        return [output async for output in returned]
+        return await _from_series(returned)
     return listed(returned, is_series=is_series)
 
 
-async def _from_thread(
-    function: Callable[..., Any], threads: CapacityLimiter, arguments: dict[str, Any], *, is_series: bool
-) -> list[Any]:
-    def call() -> list[Any]:  # a generator's body must run in the thread too
-        return listed(function(**arguments), is_series=is_series)
+async def _from_series(series: AsyncIterator[Any]) -> list[Any]:
+    outputs: list[Any] = []
+    held: AbstractAsyncContextManager[Any] = aclosing(series) if inspect.isasyncgen(series) else nullcontext()
+    async with held:
+        async for output in series:
+            outputs.append(output)
+            if len(outputs) % _TURN == 0:
+                await checkpoint()
+    return outputs
 
-    return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=threads)
+
+async def _from_thread(function: Callable[..., Any], arguments: dict[str, Any], *, is_series: bool) -> list[Any]:
+    is_left = False
+
+    def call() -> list[Any]:  # a generator's body must run in the thread too
+        returned = function(**arguments)
+        if inspect.isgenerator(returned):
+            returned = takewhile(lambda _: not is_left, returned)
+        return listed(returned, is_series=is_series)
+
+    try:  # bounded further out; a limiter is of one event loop
+        return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=CapacityLimiter(math.inf))
+    finally:
+        is_left = True
 
 
 async def _bounded(call: Call, timeout_s: float, arguments: dict[str, Any]) -> list[Any]:

@@ -16,12 +16,12 @@ _log = structlog.get_logger("headrace.kernel")
 _EXTERNAL: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError, OSError)
 
 
-class NodeTimeoutError(Exception):
+class NodeTimeoutError(TimeoutError):
     """A node's call took longer than its `timeout`."""
 
 
 class NodeCancelledError(Exception):
-    """A node's call ended with a cancellation that nobody had asked of it, such as that of a task it waited for."""
+    """A node's call, or a hook, ended with a cancellation that nobody had asked of it: of a task it waited for."""
 
 
 class NoRouteError(Exception):
@@ -68,7 +68,7 @@ def classify(
                 case None:
                     pass
         except Exception as raised:  # noqa: BLE001 - a classifier's error must not hide the failure
-            _log.warning("classifier_failed", classifier=repr(classifier), error=type(raised).__name__)
+            _log.warning("classifier_failed", classifier=name_of(classifier), error=type(raised).__name__)
     return failure
 
 
@@ -76,10 +76,23 @@ def as_failure(raised: Exception | asyncio.CancelledError) -> Exception:
     """Tell a cancellation of this task, which goes on, from one that came out of what a node waited for."""
     if not isinstance(raised, asyncio.CancelledError):
         return raised
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if was_cancelled():
         raise raised
     return NodeCancelledError()
+
+
+def was_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs, on asyncio."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """Name a user's function in a log line; its `repr` may be the user's as well, and raise."""
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 def _kind_and_source(error: BaseException) -> tuple[FailureKind, FailureSource]:

@@ -1,5 +1,6 @@
 """The life of a process that runs nodes: start-up hooks, the container, shutdown hooks."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import structlog
 
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.inject import Injector
+from headrace.kernel.journal import NodeCancelledError, as_failure, name_of, was_cancelled
 
 _log = structlog.get_logger("headrace.kernel")
 
@@ -25,10 +27,10 @@ async def lifecycle(plan: ExecutionPlan) -> AsyncIterator[Injector]:
         The process's container.
     """
     injector = Injector(plan.providers)
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
     try:
         for hook in plan.on_startup:
-            await _call(hook)
+            await _begun(hook)
         yield injector
     finally:
         ends = (*plan.on_shutdown, *((injector.aclose,) if injector.is_open else ()))
@@ -39,12 +41,20 @@ async def lifecycle(plan: ExecutionPlan) -> AsyncIterator[Injector]:
         raise errors[0]
 
 
-async def _ended(end: Callable[[], Any]) -> Exception | None:
+async def _begun(hook: Callable[[], Any]) -> None:
+    try:
+        await _call(hook)
+    except asyncio.CancelledError as raised:
+        raise as_failure(raised) from raised
+
+
+async def _ended(end: Callable[[], Any]) -> BaseException | None:
     try:
         await _call(end)
-    except Exception as error:  # noqa: BLE001 - the others must still run
-        _log.exception("shutdown_failed", hook=getattr(end, "__qualname__", repr(end)))
-        return error
+    except BaseException as error:  # noqa: BLE001 - the others must still run, and what is no error is raised after them
+        _log.exception("shutdown_failed", hook=name_of(end))
+        is_own = isinstance(error, asyncio.CancelledError) and not was_cancelled()
+        return NodeCancelledError() if is_own else error
     return None
 
 

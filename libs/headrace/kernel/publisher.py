@@ -1,11 +1,13 @@
 """The single way out for kernel events."""
 
+import asyncio
 from itertools import count
 
 import structlog
 
 from headrace.kernel.clock import Clock, SystemClock
 from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer, Origin, Stamped
+from headrace.kernel.journal import name_of
 
 _log = structlog.get_logger("headrace.kernel")
 
@@ -60,8 +62,8 @@ class Publisher:
         for observer in self._observers:
             try:
                 observer(event)
-            except Exception as error:  # noqa: BLE001 - an observer's error is its own
-                _log.warning("observer_failed", observer=repr(observer), error=type(error).__name__)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - an observer's error is its own
+                _log.warning("observer_failed", observer=name_of(observer), error=type(error).__name__)
 
     def close(self) -> None:
         """Tell nobody of anything any more."""
@@ -75,6 +77,6 @@ class Publisher:
                 return None
             try:
                 heard = hook(heard)
-            except Exception as error:  # noqa: BLE001 - a hook's error is its own
-                _log.warning("hook_failed", hook=repr(hook), error=type(error).__name__)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a hook's error is its own
+                _log.warning("hook_failed", hook=name_of(hook), error=type(error).__name__)
         return heard

@@ -7,7 +7,12 @@ event loop, on asyncio and on trio alike.
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any
+
+import structlog
+
+_log = structlog.get_logger("headrace.kernel")
 
 
 def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
@@ -19,7 +24,18 @@ def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return sys.modules["trio"].lowlevel.spawn_system_task(work)  # running on it, it is imported
+        trio = sys.modules["trio"]  # running on it, it is imported
+        return trio.lowlevel.spawn_system_task(_guarded, work, trio.Cancelled, context=copy_context())
     if sys.version_info >= (3, 12):
         return asyncio.Task(work(), loop=loop, eager_start=True)  # what never waits costs no turn of the loop
     return loop.create_task(work())
+
+
+async def _guarded(work: Callable[[], Coroutine[Any, Any, None]], cancelled: type[BaseException]) -> None:
+    """Keep from trio what a node raises beside an error: of a system task it would end the whole program."""
+    try:
+        await work()
+    except cancelled:
+        raise
+    except BaseException:  # noqa: BLE001 - the run has told its end
+        _log.exception("run_crashed")

@@ -72,11 +72,11 @@ class Run:
         """
         self._phases.move(Phase.STARTUP)
         began_s = self._clock.monotonic()
-        if self._scope is not None and self._options.timeout_s is not None:
-            self._scope.deadline = anyio.current_time() + self._options.timeout_s
-        if self._told.is_heard:
-            self._told.started()
         try:
+            if self._scope is not None and self._options.timeout_s is not None:
+                self._scope.deadline = anyio.current_time() + self._options.timeout_s
+            if self._told.is_heard:
+                self._told.started()
             if self._scope is None:
                 await self._live()
             else:
@@ -90,10 +90,18 @@ class Run:
                     self._outlet.close()
 
     def cancel(self) -> bool:
-        """Start nothing further, and cancel what is under way; tells whether there was anything to cancel."""
-        if self._phases.now not in (Phase.INIT, Phase.STARTUP, Phase.EXECUTING) or not self._book.is_open:
+        """Start nothing further, and cancel what is under way; tells whether there was anything to cancel.
+
+        A run that has its result keeps it, and what else is under way is cancelled.
+        """
+        if self._phases.now not in (Phase.INIT, Phase.STARTUP, Phase.EXECUTING):
             return False
-        self._end(cancelled())
+        if self._book.is_open:
+            self._end(cancelled())
+        elif self._steps is not None and not self._steps.are_ending:
+            self._steps.stop()
+        else:
+            return False
         if self._scope is not None:
             self._scope.cancel()
         return True
@@ -207,13 +215,11 @@ class Run:
             elif terminal.state is RunState.CANCELLED:
                 self._told.cancelled()
             has_result = terminal.state is RunState.COMPLETED
-            self._told.finished(
-                terminal.state,
-                duration_s,
-                message_of(terminal) if has_result else None,
-                None if has_result else failure_of(terminal),
-                self._failures,
-            )
+            failure = None if has_result else failure_of(terminal)
+            if terminal.state is RunState.FAILED and failure is not None and failure not in self._failures:
+                self._failures.append(failure)  # of a join: no call has failed
+            result = message_of(terminal) if has_result else None
+            self._told.finished(terminal.state, duration_s, result, failure, self._failures)
         self._phases.move(Phase.TERMINAL)
 
     def _ended(self) -> Terminal:

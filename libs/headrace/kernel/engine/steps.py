@@ -84,8 +84,8 @@ class Steps:
             await self._crew.work(lambda: self.carry_out(self._book.opening), self._take)
         finally:
             self._timers = None
-        self._told.metrics.tasks = self._crew.hired
-        self._told.metrics.longest_queue = self._crew.longest_queue
+            self._told.metrics.tasks = self._crew.hired
+            self._told.metrics.longest_queue = self._crew.longest_queue
 
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Carry out what the book says; for calls from outside of a step see that somebody works on it."""
@@ -106,6 +106,11 @@ class Steps:
         if not self._waits and self._book.waits_for_signals and not (self._timers and self._timers.are_pending):
             self.waiting_for = tuple(self._book.run.parked)
             self._crew.stop()
+
+    @property
+    def are_ending(self) -> bool:
+        """Whether they have been stopped, or have ended by themselves."""
+        return self._crew.is_ending
 
     def stop(self) -> None:
         """Begin nothing further, and cancel what is under way."""

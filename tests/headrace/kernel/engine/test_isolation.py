@@ -1,0 +1,245 @@
+"""What users bring beside nodes, and what they leave behind, does not keep a run from its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+from functools import partial
+
+import anyio
+import anyio.lowlevel
+import pytest
+from tests.headrace.kernel.engine.pipes import Done, Item, Many, Sum, chain
+from tests.headrace.kernel.engine.told import finish, names, story, why
+
+from headrace import CompileError, Pipe, Retry, RunFailedError
+from headrace.errors import FailureKind
+from headrace.kernel.events import KernelEvent, NodeStarted, RunFinished
+from headrace.ledger.values import RunState
+
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+called_for: ContextVar[str] = ContextVar("called_for", default="nobody")
+
+
+class Unnamed:
+    """An observer or a hook whose own name cannot be told."""
+
+    def __call__(self, event: KernelEvent) -> None:
+        raise ValueError
+
+    def __repr__(self) -> str:
+        raise AttributeError
+
+
+def answered() -> Pipe:
+    """A pipe with a branch that answers, and one that never ends."""
+    pipe = Pipe("answered")
+
+    @pipe.node
+    async def answer(message: Many) -> Sum:
+        return Sum(message.count)
+
+    @pipe.node
+    async def audit(message: Many) -> Item:
+        await anyio.sleep_forever()
+        return Item(0)
+
+    return pipe
+
+
+@BACKENDS
+def test_a_run_that_has_its_result_can_be_cancelled_and_keeps_it(backend: str) -> None:
+    async def follow() -> list[KernelEvent]:
+        heard: list[KernelEvent] = []
+        async with answered().events(Many(7)) as events:
+            async for event in events:
+                heard.append(event)
+                if isinstance(event, NodeStarted) and event.node == "audit":
+                    await anyio.lowlevel.checkpoint()
+                    assert events.cancel()
+                    assert not events.cancel()
+        return heard
+
+    last = anyio.run(follow, backend=backend)[-1]
+    assert isinstance(last, RunFinished)
+    assert (last.status, last.result) == (RunState.COMPLETED, Sum(7))
+
+
+@BACKENDS
+def test_leaving_a_run_that_has_its_result_does_not_wait_for_the_rest(backend: str) -> None:
+    async def leave() -> None:
+        async with answered().events(Many(7)) as events:
+            async for event in events:
+                if isinstance(event, NodeStarted) and event.node == "audit":
+                    break
+
+    anyio.run(leave, backend=backend)
+
+
+async def test_a_shutdown_hook_that_ends_what_it_waits_for_keeps_no_other_from_running() -> None:
+    pipe, message, _ = chain(1)
+    called: list[str] = []
+
+    @pipe.on_shutdown
+    async def stop() -> None:
+        beside = asyncio.create_task(asyncio.sleep(3600))
+        beside.cancel()
+        await beside
+
+    pipe.on_shutdown(partial(called.append, "flushed"))
+    with pytest.raises(RunFailedError) as raised:
+        await pipe.run(message)
+    assert raised.value.failure.kind is FailureKind.SHUTDOWN
+    assert called == ["flushed"]
+
+
+async def test_a_cancelled_wait_in_a_start_up_hook_is_its_failure() -> None:
+    pipe, message, _ = chain(1)
+
+    @pipe.on_startup
+    async def start() -> None:
+        beside = asyncio.create_task(asyncio.sleep(3600))
+        beside.cancel()
+        await beside
+
+    with pytest.raises(RunFailedError) as raised:
+        await pipe.run(message)
+    assert raised.value.failure.kind is FailureKind.STARTUP
+
+
+async def test_an_observer_that_cannot_even_be_named_changes_nothing() -> None:
+    pipe, message, _ = chain(1)
+    pipe.observe(Unnamed())
+    pipe.hook(Unnamed())
+    assert finish(await story(pipe, message)).status is RunState.COMPLETED
+
+
+async def test_an_observer_that_breaks_out_at_the_first_event_leaves_no_reader_behind() -> None:
+    class Outcome(BaseException):
+        """As a test framework raises."""
+
+    pipe, message, _ = chain(1)
+
+    def observe(_: KernelEvent) -> None:
+        raise Outcome
+
+    pipe.observe(observe)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    assert names([event async for event in pipe.events(message)])[0] == "RunStarted"
+
+
+@BACKENDS
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_a_generator_that_never_waits_can_be_timed_out(backend: str, kind: str) -> None:
+    pipe = Pipe("endless")
+    if kind == "async":
+
+        @pipe.node
+        async def speak(message: Many) -> AsyncIterator[Sum]:
+            while True:
+                yield Sum(0)
+    else:
+
+        @pipe.node
+        def recite(message: Many) -> Iterator[Sum]:
+            while True:
+                yield Sum(0)
+
+    async def end() -> RunState:
+        return finish([event async for event in pipe.events(Many(1), timeout=0.05)]).status
+
+    assert anyio.run(end, backend=backend) is RunState.EXPIRED
+
+
+async def test_a_retry_on_time_outs_is_one_on_a_nodes_own() -> None:
+    pipe, calls = Pipe("late"), 0
+
+    @pipe.node(timeout=0.01, retry=Retry(attempts=2, backoff=0.0, on=(TimeoutError,)))
+    async def late(message: Many) -> Sum:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await anyio.sleep_forever()
+        return Sum(calls)
+
+    assert await pipe.run(Many(1)) == Sum(2)
+
+
+def test_one_pipe_with_a_synchronous_node_runs_on_one_event_loop_after_the_other() -> None:
+    pipe = Pipe("both")
+
+    @pipe.node
+    def add(message: Many) -> Sum:
+        return Sum(message.count)
+
+    for backend in ("asyncio", "trio", "asyncio"):
+        assert anyio.run(pipe.run, Many(3), backend=backend) == Sum(3)
+
+
+@BACKENDS
+def test_the_callers_context_reaches_the_nodes(backend: str) -> None:
+    pipe, seen = Pipe("told"), list[str]()
+
+    @pipe.node
+    async def look(message: Many) -> Sum:
+        seen.append(called_for.get())
+        return Sum(0)
+
+    async def follow() -> None:
+        called_for.set("somebody")
+        await story(pipe, Many(1))
+
+    anyio.run(follow, backend=backend)
+    assert seen == ["somebody"]
+
+
+def test_on_trio_what_a_node_raises_beside_errors_ends_its_run_alone() -> None:
+    class Outcome(BaseException):
+        """As a test framework raises."""
+
+    pipe = Pipe("broken")
+
+    @pipe.node
+    async def fail(message: Many) -> Sum:
+        raise Outcome
+
+    async def follow() -> list[str]:
+        return names(await story(pipe, Many(1)))
+
+    assert anyio.run(follow, backend="trio")[-1] == "RunFinished"
+
+
+async def test_a_starved_join_is_among_the_failures_and_a_run_cut_short_counts_its_tasks() -> None:
+    pipe = answered()
+
+    @pipe.node
+    async def never(message: Item, other: Sum) -> None:
+        """Waits for both."""
+
+    last = finish([event async for event in pipe.events(Many(1), timeout=0.05)])
+    assert last.status is RunState.EXPIRED
+    assert last.metrics.tasks > 1
+
+    starved = Pipe("starved")
+
+    @starved.node
+    async def nothing(message: Many) -> Item | None:
+        return None
+
+    @starved.node
+    async def something(message: Many) -> Sum:
+        return Sum(1)
+
+    @starved.node
+    async def join(item: Item, total: Sum) -> Done:
+        return Done(0)
+
+    events = await story(starved, Many(1))
+    assert why(events) in finish(events).failures
+
+
+def test_a_pipe_that_includes_itself_is_a_mistake() -> None:
+    pipe, _, _ = chain(1)
+    pipe.include(pipe)
+    with pytest.raises(CompileError, match="this name is taken"):
+        pipe.compile()
