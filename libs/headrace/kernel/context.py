@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 import structlog
 
 from headrace.graph.options import ContextMarker
-from headrace.kernel.events import Emitted, Origin
+from headrace.kernel.events import Origin
 from headrace.kernel.home import Home
 from headrace.kernel.once import once
 from headrace.kernel.publisher import Publisher
@@ -87,4 +87,4 @@ class Context(ContextMarker):
     def _tell(self, value: object) -> None:
         publisher = self.publisher
         if self.origin is not None:
-            publisher.publish(Emitted(*publisher.stamp(self.origin), value=value))
+            publisher.emitted(self.origin, value)

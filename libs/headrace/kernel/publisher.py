@@ -6,7 +6,17 @@ from itertools import count
 import structlog
 
 from headrace.kernel.clock import Clock, SystemClock
-from headrace.kernel.events import Hook, KernelEvent, NodeEnded, NodeFailed, NodeStarted, Observer, Origin, Stamped
+from headrace.kernel.events import (
+    Emitted,
+    Hook,
+    KernelEvent,
+    NodeEnded,
+    NodeFailed,
+    NodeStarted,
+    Observer,
+    Origin,
+    Stamped,
+)
 from headrace.kernel.journal import name_of
 
 _log = structlog.get_logger("headrace.kernel")
@@ -51,6 +61,10 @@ class Publisher:
     def node_failed(self, event: NodeFailed) -> None:
         """Tell that it raised, or ran out of time."""
         self.publish(event)
+
+    def emitted(self, origin: Origin, value: object) -> None:
+        """Tell what a node tells of its progress."""
+        self.publish(Emitted(*self.stamp(origin), value=value))
 
     def publish(self, event: KernelEvent) -> None:
         """Tell every observer."""

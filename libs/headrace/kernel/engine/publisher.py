@@ -12,6 +12,7 @@ class RunPublisher(Publisher):
 
     Attributes:
         metrics: Of the calls that were told of.
+        takes_emissions: Unset when no node is to be heard any more (I8).
     """
 
     def __init__(
@@ -22,6 +23,7 @@ class RunPublisher(Publisher):
         # most events have one reader, and nobody else
         self._put = outlet.put if outlet is not None and not observers and not hooks else None
         self.metrics = RunMetrics()
+        self.takes_emissions = True
         self.is_heard = self.is_heard or outlet is not None
 
     def node_started(self, origin: Origin) -> None:
@@ -40,6 +42,11 @@ class RunPublisher(Publisher):
             node.add(duration_s)
         stamped = origin + (self._next_seq(), self._now(), duration_s, outputs)  # noqa: RUF005 - as `stamp`
         (self._put or self.publish)(NodeEnded(*stamped))
+
+    def emitted(self, origin: Origin, value: object) -> None:
+        """Tell what a node tells of its progress, unless its call was left behind: a thread cannot be stopped."""
+        if self.takes_emissions:
+            super().emitted(origin, value)
 
     def join_waited(self, origin: Origin, slot: str) -> None:
         """Tell that a message came to a join that waits for more."""

@@ -102,6 +102,7 @@ class Run:
             self._steps.stop()
         else:
             return False
+        self._told.publisher.takes_emissions = False
         if self._scope is not None:
             self._scope.cancel()
         return True
@@ -186,6 +187,7 @@ class Run:
             failure = classify(error, node="", group="", shows_detail=self._options.shows_detail)
             self._fail(failure, error)
         finally:
+            self._told.publisher.takes_emissions = False
             self._terminal = self._terminal or steps.terminal
             self._failures[:0] = steps.failures
             self._cause = steps.cause or self._cause

@@ -1,6 +1,7 @@
 """What users bring beside nodes, and what they leave behind, does not keep a run from its end."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from functools import partial
@@ -11,9 +12,9 @@ import pytest
 from tests.headrace.kernel.engine.pipes import Done, Item, Many, Sum, chain
 from tests.headrace.kernel.engine.told import finish, names, story, why
 
-from headrace import CompileError, Pipe, Retry, RunFailedError
+from headrace import CompileError, Context, Pipe, Retry, RunFailedError
 from headrace.errors import FailureKind
-from headrace.kernel.events import KernelEvent, NodeStarted, RunFinished
+from headrace.kernel.events import Emitted, KernelEvent, NodeStarted, RunFinished
 from headrace.ledger.values import RunState
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -243,3 +244,36 @@ def test_a_pipe_that_includes_itself_is_a_mistake() -> None:
     pipe.include(pipe)
     with pytest.raises(CompileError, match="this name is taken"):
         pipe.compile()
+
+
+@BACKENDS
+def test_a_thread_left_behind_by_a_cancel_is_not_heard_any_more_i8(backend: str) -> None:
+    pipe = Pipe("loud")
+    has_spoken = threading.Event()
+
+    @pipe.on_shutdown
+    async def wait_for_the_thread() -> None:
+        while not has_spoken.is_set():  # noqa: ASYNC110 - set by a thread
+            await anyio.sleep(0.001)
+        await anyio.lowlevel.checkpoint()  # what it has posted comes first
+
+    has_left = threading.Event()
+
+    @pipe.node
+    def speak(message: Many, ctx: Context) -> Sum:
+        ctx.emit("heard")
+        has_left.wait()
+        ctx.emit("too late")
+        has_spoken.set()
+        return Sum(0)
+
+    async def follow() -> list[object]:
+        heard: list[object] = []
+        async for event in (events := pipe.events(Many(1))):
+            if isinstance(event, Emitted):
+                heard.append(event.value)
+                events.cancel()
+                has_left.set()
+        return heard
+
+    assert anyio.run(follow, backend=backend) == ["heard"]
