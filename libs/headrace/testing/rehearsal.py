@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from anyio import to_thread
 from msgspec import Struct
 
 from headrace.errors import Failure
@@ -107,7 +108,8 @@ async def _rehearse(pipe: Pipe, message: object, setting: Setting) -> Rehearsal:
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
         raise TypeError("a rehearsal needs an event loop on virtual time")
-    plan = with_stand_ins(pipe.compile(), setting.stand_ins, loop)
+    loop.heed(to_thread.current_default_thread_limiter())
+    plan = with_stand_ins(pipe.compile(), setting.stand_ins)
     plan = replace(plan, providers=(*plan.providers, *setting.providers))
     options = RunOptions(timeout_s=setting.timeout_s, signals=setting.signals, shows_detail=True)
     engine = Engine(plan, clock=VirtualClock(loop, setting.start))

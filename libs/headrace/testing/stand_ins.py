@@ -9,16 +9,14 @@ from typing import Any
 from anyio import to_thread
 
 from headrace.graph.plan import ExecutionPlan, PlanNode
-from headrace.testing.virtual_time import VirtualLoop
 
 
-def with_stand_ins(plan: ExecutionPlan, stand_ins: Mapping[str, Any], loop: VirtualLoop) -> ExecutionPlan:
-    """Replace what nodes do; options, routes and types stay as they are.
+def with_stand_ins(plan: ExecutionPlan, stand_ins: Mapping[str, Any]) -> ExecutionPlan:
+    """Replace what nodes do; options, routes and types stay as they are. Synchronous ones run in threads.
 
     Args:
         stand_ins: By node, a function that is given those of the node's parameters that it has, by name; or a message,
             or a list of them, to return; or an exception to raise.
-        loop: Where the nodes run; synchronous ones in threads, during which its time stands.
 
     Raises:
         ValueError: A node that is to be replaced is not there.
@@ -27,7 +25,7 @@ def with_stand_ins(plan: ExecutionPlan, stand_ins: Mapping[str, Any], loop: Virt
     if unknown:
         raise ValueError(f"no node '{unknown[0]}' to replace in pipe '{plan.pipe}'; it has: {', '.join(plan.nodes)}")
     nodes = {
-        name: _replaced(node, stand_ins[name]) if name in stand_ins else _in_virtual_time(node, loop)
+        name: _replaced(node, stand_ins[name]) if name in stand_ins else _in_virtual_time(node)
         for name, node in plan.nodes.items()
     }
     return replace(plan, nodes=nodes)
@@ -47,7 +45,7 @@ def _replaced(node: PlanNode, stand_in: Any) -> PlanNode:  # noqa: ANN401 - a fu
     return replace(node, function=stand, is_async=True)
 
 
-def _in_virtual_time(node: PlanNode, loop: VirtualLoop) -> PlanNode:
+def _in_virtual_time(node: PlanNode) -> PlanNode:
     if node.is_async:
         return node
     is_series = node.is_series or inspect.isgeneratorfunction(node.function)
@@ -57,8 +55,7 @@ def _in_virtual_time(node: PlanNode, loop: VirtualLoop) -> PlanNode:
         return list(made) if is_series and hasattr(made, "__iter__") else made
 
     async def in_thread(**arguments: Any) -> Any:  # noqa: ANN401 - a node's
-        with loop.standing():
-            return await to_thread.run_sync(partial(call, arguments), abandon_on_cancel=True)
+        return await to_thread.run_sync(partial(call, arguments), abandon_on_cancel=True)
 
     return replace(node, function=in_thread, is_async=True)
 

@@ -6,10 +6,14 @@ thread works for it, for a thread's time is the machine's.
 
 import asyncio
 import selectors
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
+from anyio import CapacityLimiter
+
+Given = TypeVarTuple("Given")
+Made = TypeVar("Made")
 START_S = 1_750_000_000.0
 
 
@@ -18,25 +22,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._passed_s = 0.0
-        self._holders = 0
+        self._threads: CapacityLimiter | None = None
+        self._working: set[asyncio.Future[Any]] = set()
         super().__init__(_Jumping(self))
 
     def time(self) -> float:
         """Seconds that have passed."""
         return self._passed_s
 
-    @contextmanager
-    def standing(self) -> Iterator[None]:
-        """Let time stand meanwhile."""
-        self._holders += 1
-        try:
-            yield
-        finally:
-            self._holders -= 1
+    def heed(self, threads: CapacityLimiter) -> None:
+        """Let time stand while any of these is taken, too."""
+        self._threads = threads
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Given], Made], *args: *Given
+    ) -> asyncio.Future[Made]:
+        """As any event loop; time stands until it is done."""
+        future = super().run_in_executor(executor, func, *args)
+        self._working.add(future)
+        future.add_done_callback(self._working.discard)
+        return future
 
     def pass_by(self, seconds: float) -> bool:
-        """Let time go on, unless it has to stand; tells whether it did."""
-        if self._holders:
+        """Let time go on, unless a thread works; tells whether it did."""
+        if self._working or (self._threads is not None and self._threads.borrowed_tokens):
             return False
         self._passed_s += seconds
         return True

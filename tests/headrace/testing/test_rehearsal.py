@@ -1,7 +1,9 @@
 """Rehearsals: stand-ins for nodes, providers and the clock, on time that passes by itself."""
 
+import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import anyio
 import pytest
@@ -109,6 +111,23 @@ def test_time_stands_while_a_thread_works(headrace_sync: SyncHarness) -> None:
     def work(order: Order) -> Iterator[Receipt]:
         time.sleep(0.002)
         yield Receipt("done")
+
+    rehearsal = headrace_sync.rehearse(pipe, Order(1))
+    assert rehearsal.result == Receipt("done")
+    assert rehearsal.duration_s == 0
+
+
+def test_time_stands_while_an_effect_is_made_in_a_thread(headrace_sync: SyncHarness) -> None:
+    pipe = Pipe("effects")
+
+    def slowly(text: str) -> str:
+        time.sleep(0.002)
+        return text
+
+    @pipe.node(timeout=0.0001)
+    async def work(order: Order, ctx: Context) -> Receipt:
+        await asyncio.to_thread(slowly, "before")
+        return Receipt(await ctx.once("done", partial(slowly, "done")))
 
     rehearsal = headrace_sync.rehearse(pipe, Order(1))
     assert rehearsal.result == Receipt("done")
