@@ -78,7 +78,12 @@ class Pipe:
         return function
 
     def observe(self, observer: Any) -> None:  # noqa: ANN401 - the kernel, above, owns the observer's protocol
-        """Tell an observer of the kernel's events."""
+        """Tell an observer of the kernel's events.
+
+        Raises:
+            TypeError: It is no function, or an `async def`.
+        """
+        _check_synchronous("an observer", observer)
         self._observers.append(observer)
 
     def provide(self, provider: Any) -> None:  # noqa: ANN401 - a dishka Provider, which only the kernel may know
@@ -86,7 +91,11 @@ class Pipe:
         self._providers.append(provider)
 
     def hook(self, hook: Wrap) -> Wrap:
-        """Have events go through a function: it gives the event that observers are told in its place, or None."""
+        """Have events go through a function: it gives the event that observers are told in its place, or None.
+
+        A run's last event cannot be kept back. Raises as `observe`.
+        """
+        _check_synchronous("a hook", hook)
         self._hooks.append(hook)
         return hook
 
@@ -100,7 +109,11 @@ class Pipe:
         return middleware
 
     def classify(self, classifier: Wrap) -> Wrap:
-        """Have a say in failures: a function of the exception and the failure, gives a kind, a source, or None."""
+        """Have a say in failures: a function of the exception and the failure, gives a kind, a source, or None.
+
+        Raises as `observe`.
+        """
+        _check_synchronous("a classifier", classifier)
         self._classifiers.append(classifier)
         return classifier
 
@@ -160,3 +173,10 @@ def _caller() -> FrameType | None:
     frame = inspect.currentframe()
     method = frame.f_back if frame is not None else None
     return method.f_back if method is not None else None
+
+
+def _check_synchronous(what: str, function: object) -> None:
+    if not callable(function):
+        raise TypeError(f"{what} is a function, not a {type(function).__name__}")
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{what} is called on the event loop and not awaited; {function!r} is an async def")

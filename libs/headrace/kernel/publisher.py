@@ -15,6 +15,7 @@ from headrace.kernel.events import (
     NodeStarted,
     Observer,
     Origin,
+    RunFinished,
     Stamped,
 )
 from headrace.kernel.journal import name_of
@@ -27,7 +28,8 @@ class Publisher:
 
     Args:
         observers: In the order they are told. Without any, publishing costs a look at `is_heard`.
-        hooks: Each takes what the one before it gave; one that raises is passed over.
+        hooks: Each takes what the one before it gave. One that raises is passed over, and so is one that gives
+            something that is no event, keeps back a run's last one, or gives that for another.
         clock: Events are dated by it.
     """
 
@@ -85,12 +87,17 @@ class Publisher:
         self.is_heard = False
 
     def _hooked(self, event: KernelEvent) -> KernelEvent | None:
-        heard: KernelEvent | None = event
+        heard = event
         for hook in self._hooks:
-            if heard is None:
-                return None
             try:
-                heard = hook(heard)
+                given: object = hook(heard)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a hook's error is its own
                 _log.warning("hook_failed", hook=name_of(hook), error=type(error).__name__)
+                continue
+            if given is None and not isinstance(event, RunFinished):
+                return None
+            if not isinstance(given, KernelEvent) or isinstance(event, RunFinished) != isinstance(given, RunFinished):
+                _log.warning("hook_passed_over", hook=name_of(hook), told=type(event).__name__)
+            else:
+                heard = given
         return heard

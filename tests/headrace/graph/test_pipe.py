@@ -58,7 +58,7 @@ def test_options_are_in_the_plan() -> None:
 
 def test_hooks_observers_and_providers_are_in_the_plan_in_order() -> None:
     pipe = Pipe("greetings")
-    observer, provider = object(), object()
+    observer, provider = print, object()
 
     @pipe.node
     def greet(msg: Name) -> Greeting: ...

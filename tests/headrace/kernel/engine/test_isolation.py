@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -277,3 +278,27 @@ def test_a_thread_left_behind_by_a_cancel_is_not_heard_any_more_i8(backend: str)
         return heard
 
     assert anyio.run(follow, backend=backend) == ["heard"]
+
+
+@pytest.mark.parametrize("given", [None, "junk", NodeStarted("0")])
+async def test_a_hook_cannot_take_a_runs_last_event_away(given: Any) -> None:
+    pipe, message, _ = chain(1)
+    pipe.hook(lambda event: given if isinstance(event, RunFinished) else event)
+    assert finish(await story(pipe, message)).status is RunState.COMPLETED
+
+
+async def test_a_hook_cannot_end_a_run_early() -> None:
+    pipe, message, _ = chain(1)
+    ends = finish(await story(pipe, message))
+    pipe.hook(lambda _: ends)
+    assert names(await story(pipe, message)).count("RunFinished") == 1
+
+
+@pytest.mark.parametrize("add", [Pipe.observe, Pipe.hook, Pipe.classify])
+def test_what_cannot_be_called_for_an_event_is_refused_where_it_is_declared(add: Callable[[Pipe, Any], Any]) -> None:
+    async def later(*_: object) -> None: ...
+
+    with pytest.raises(TypeError, match="is an async def"):
+        add(Pipe("refusing"), later)
+    with pytest.raises(TypeError, match="not a int"):
+        add(Pipe("refusing"), 3)
