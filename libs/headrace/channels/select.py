@@ -1,6 +1,7 @@
 """`select`: the first message of several receivers. It looks, it does not race, so the others keep what they have."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,7 +37,8 @@ async def select(*receivers: ReceivingEnd[T], is_biased: bool = False) -> Select
     """
     await checkpoint()
     while True:
-        selected, is_open = _look(receivers, 0 if is_biased else random.randrange(max(1, len(receivers))))  # noqa: S311 - no secret
+        places = range(len(receivers))
+        selected, is_open = _look(receivers, places if is_biased else random.sample(places, len(places)))
         if selected is not None:
             return selected
         if not is_open:
@@ -44,11 +46,10 @@ async def select(*receivers: ReceivingEnd[T], is_biased: bool = False) -> Select
         await _wait(receivers)
 
 
-def _look(receivers: tuple[ReceivingEnd[T], ...], first: int) -> tuple[Selected[T] | None, bool]:
+def _look(receivers: tuple[ReceivingEnd[T], ...], places: Sequence[int]) -> tuple[Selected[T] | None, bool]:
     """Take the first message there is; tell whether one may still come."""
     is_open = False
-    for offset in range(len(receivers)):
-        place = (first + offset) % len(receivers)
+    for place in places:
         match receivers[place].take():
             case Received(value):
                 return Selected(place, value), True

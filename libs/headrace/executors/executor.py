@@ -9,6 +9,7 @@ outlives the context: leaving it waits for the tasks, leaving it by an exception
 after the context goes on as if there had been none.
 """
 
+import asyncio
 import operator
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -157,9 +158,21 @@ class Executor:
             handle.fail(crash, ExitReason.CRASHED)
         except Exception as error:  # noqa: BLE001 - the top of a task: the error is its caller's, through the handle
             handle.fail(error)
+        except asyncio.CancelledError:
+            if _was_cancelled():  # else it is the end of what the call waited for, and of nothing more
+                raise
         finally:
             if handle.exit_reason is None:  # its code was cancelled by another than its handle
                 reason = "its executor closed, or what it waited for was cancelled"
                 handle.fail(TaskCancelledError(reason), ExitReason.CANCELLED)
             if self._slots is not None:
                 self._slots.release()
+
+
+def _was_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs, on asyncio."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0

@@ -1,9 +1,10 @@
 """Hooks into the log: functions that see every event that this process logs, after its level let it pass.
 
-For counting, alarms and tests. A hook gets a copy, so it alters nothing; one that raises is told of in the log once,
+For counting, alarms and tests. A hook gets a copy, one level deep; one that raises is told of in the log once,
 and neither the event nor the other hooks suffer. What a hook logs itself goes to the log and to no hook.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -40,10 +41,11 @@ class LogHook:
         """Call it with a copy of an event; an error of its own is told of once."""
         try:
             self._hook(dict(event))
-        except Exception as error:  # noqa: BLE001 - a hook's error is its own
+        except (Exception, asyncio.CancelledError, structlog.DropEvent) as error:  # noqa: BLE001 - a hook's error is its own
             if not self._has_failed:
                 self._has_failed = True
-                _log.warning("log_hook_failed", hook=repr(self._hook), error=type(error).__name__)
+                name = getattr(self._hook, "__qualname__", type(self._hook).__qualname__)  # its `repr` may raise, too
+                _log.warning("log_hook_failed", hook=name, error=type(error).__name__)
 
 
 def add_log_hook(hook: Hook) -> LogHook:
@@ -63,7 +65,8 @@ def call_log_hooks(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
         token = _is_calling.set(True)
         try:
             for hook in tuple(_hooks):
-                hook.call(event)
+                if hook in _hooks:  # no other has removed it meanwhile
+                    hook.call(event)
         finally:
             _is_calling.reset(token)
     return event

@@ -36,6 +36,15 @@ async def test_a_fair_select_starves_nobody() -> None:
     assert 40 < sum(places) < 160  # 100 on the average; this far off once in 10^16
 
 
+async def test_a_fair_select_gives_who_follows_an_idle_one_no_more_than_its_share() -> None:
+    (_tx, idle), (tx1, rx1), (tx2, rx2) = channel(int), channel(int, capacity=600), channel(int, capacity=600)
+    for number in range(600):
+        await tx1.send(number)
+        await tx2.send(number)
+    places = [(await select(idle, rx1, rx2)).place for _ in range(600)]
+    assert 200 < places.count(1) < 400  # 300 on the average; this far off once in 10^15
+
+
 async def test_it_waits_for_the_first_and_a_closed_one_is_passed_over() -> None:
     (tx1, rx1), (tx2, rx2) = channel(int), channel(int)
     tx1.close()

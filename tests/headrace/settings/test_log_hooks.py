@@ -1,5 +1,6 @@
 """Log hooks see what is logged, can be removed, and do not suffer from each other."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -59,6 +60,38 @@ def test_a_hook_that_raises_is_told_of_once_and_the_others_and_the_log_go_on(
     [failed] = [line for line in lines if line["event"] == "log_hook_failed"]
     assert failed["error"] == "LookupError"
     assert "SECRET" not in str(failed)
+
+
+@pytest.mark.parametrize("raised", [structlog.DropEvent, asyncio.CancelledError])
+def test_a_hook_cannot_drop_an_event_or_cancel_who_logs_it(
+    capfd: pytest.CaptureFixture[str], raised: type[BaseException]
+) -> None:
+    set_up()
+
+    class Unnamed:
+        def __call__(self, _: Mapping[str, Any]) -> None:
+            raise raised
+
+        def __repr__(self) -> str:
+            raise AttributeError
+
+    seen: list[str] = []
+    with add_log_hook(Unnamed()), add_log_hook(lambda event: seen.append(event["event"])):
+        log.info("one")
+        logging.getLogger("plain").warning("two")
+    assert seen == ["one", "two"]
+    written = {json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()}
+    assert written == {"one", "two", "log_hook_failed"}
+
+
+def test_a_hook_that_another_removes_is_not_called_any_more() -> None:
+    set_up()
+    seen: list[str] = []
+    later: list[LogHook] = []
+    with add_log_hook(lambda _: later[0].remove()):
+        later.append(add_log_hook(lambda event: seen.append(event["event"])))
+        log.info("one")
+    assert seen == []
 
 
 def test_a_hook_gets_a_copy(capfd: pytest.CaptureFixture[str]) -> None:
