@@ -9,6 +9,8 @@ outlives the context: leaving it waits for the tasks, leaving it by an exception
 after the context goes on as if there had been none.
 """
 
+import asyncio
+import math
 import operator
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -17,7 +19,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 from weakref import WeakSet
 
-from anyio import Semaphore, create_task_group
+from anyio import Semaphore, create_task_group, current_effective_deadline, get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from headrace.errors import ExecutorClosedError, TaskCancelledError, TaskCrashedError
@@ -155,7 +157,14 @@ class Executor:
                     handle.complete(await self._backend.run(call))
         except TaskCrashedError as crash:
             handle.fail(crash, ExitReason.CRASHED)
-        except Exception as error:  # noqa: BLE001 - the top of a task: the error is its caller's, through the handle
+        except KeyboardInterrupt:  # it is the program's, not the task's
+            raise
+        except (get_cancelled_exc_class(), BaseExceptionGroup) as error:
+            if _is_cancelled_from_outside():
+                raise
+            if not isinstance(error, get_cancelled_exc_class()):
+                handle.fail(error)
+        except BaseException as error:  # noqa: BLE001 - the top of a task: the error is its caller's, through the handle
             handle.fail(error)
         finally:
             if handle.exit_reason is None:  # its code was cancelled by another than its handle
@@ -163,3 +172,13 @@ class Executor:
                 handle.fail(TaskCancelledError(reason), ExitReason.CANCELLED)
             if self._slots is not None:
                 self._slots.release()
+
+
+def _is_cancelled_from_outside() -> bool:
+    """Whether this task is cancelled, rather than something that its code waited for."""
+    if current_effective_deadline() == -math.inf:
+        return True
+    if get_cancelled_exc_class() is not asyncio.CancelledError:
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

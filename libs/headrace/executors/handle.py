@@ -58,7 +58,7 @@ class TaskHandle(Generic[T]):
         self._is_stoppable = is_stoppable
         self._has_begun = False
         self._value: T | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._ended: Event | None = None
         self._listener: Callable[[TaskHandle[T]], None] | None = None
 
@@ -112,7 +112,7 @@ class TaskHandle(Generic[T]):
             self._value = value
             self._end(ExitReason.COMPLETED)
 
-    def fail(self, error: Exception, reason: ExitReason = ExitReason.FAILED) -> None:
+    def fail(self, error: BaseException, reason: ExitReason = ExitReason.FAILED) -> None:
         """End it with an error, unless it has ended."""
         if self.exit_reason is None:
             self._error = error

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from typing import Literal
 
 import anyio
 import anyio.lowlevel
@@ -53,6 +54,27 @@ async def test_a_handle_raises_what_its_task_raised_and_waiting_does_not() -> No
         assert handle.exit_reason is ExitReason.FAILED
         with pytest.raises(LookupError, match="nothing there"):
             await handle
+
+
+class OddEnd(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("backend", ["inline", "thread"])
+@pytest.mark.parametrize("end", [SystemExit, OddEnd])
+async def test_a_task_that_ends_in_what_is_no_exception_fails_alone(
+    backend: Literal["inline", "thread"], end: type[BaseException]
+) -> None:
+    def task() -> None:
+        raise end
+
+    async with Executor(backend) as executor:
+        handle = await executor.submit(task)
+        await handle.wait()
+        with pytest.raises(end):
+            handle.result()
+        assert await (await executor.submit(double, 1)) == 2
+    assert handle.exit_reason is ExitReason.FAILED
 
 
 async def test_no_more_tasks_run_than_the_executor_allows_and_submit_waits_for_a_slot() -> None:
