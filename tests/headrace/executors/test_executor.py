@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from anyio import Event, get_cancelled_exc_class
+from anyio.abc import TaskGroup
 
 from headrace.errors import ExecutorClosedError, TaskPendingError
 from headrace.executors import Executor, ExitReason, TaskHandle
@@ -257,6 +258,36 @@ async def test_an_imap_that_is_left_in_the_middle_does_not_hold_up_the_end_of_it
         results = executor.imap(double, range(1_000))
         await anext(results)
     await results.aclose()
+
+
+async def test_an_imap_whose_executor_was_left_between_two_results_raises_for_those_that_are_missing() -> None:
+    async with Executor("inline", concurrency=2) as executor:
+        results = executor.imap(double, range(10))
+        await anext(results)
+        await anyio.wait_all_tasks_blocked()
+    with pytest.raises(ExecutorClosedError):
+        _ = [result async for result in results]
+
+
+async def test_a_map_of_another_task_that_waits_for_an_item_raises_when_the_body_does() -> None:
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        await anyio.sleep_forever()
+
+    async def map_all(executor: Executor) -> None:
+        with pytest.raises(ExecutorClosedError):
+            await executor.map(double, items())
+
+    async def open_and_fail(tasks: TaskGroup) -> None:
+        async with Executor("inline", concurrency=2) as executor:
+            tasks.start_soon(map_all, executor)
+            await anyio.wait_all_tasks_blocked()
+            raise LookupError("mine")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            with pytest.raises(LookupError, match="mine"):
+                await open_and_fail(tasks)
 
 
 async def test_a_map_of_another_task_is_finished_when_the_executor_is_left() -> None:
