@@ -50,17 +50,25 @@ class Executor:
         self.concurrency = default if concurrency is None else concurrency
         if self.concurrency < 1:
             raise ValueError(f"concurrency={concurrency} must be a whole number of at least 1")
+        self._is_entered = False
         self._tasks: TaskGroup | None = None
         self._slots: Semaphore | None = None
         self._series_open: WeakSet[Series[Any, Any]] = WeakSet()
         self._context = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._backend)
-            self._tasks = await stack.enter_async_context(create_task_group())
-            self._slots = Semaphore(self.concurrency, fast_acquire=True)
-            self._context = stack.pop_all()
+        if self._is_entered:
+            raise RuntimeError("this executor is open already; enter it once, or make another")
+        self._is_entered = True
+        try:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._backend)
+                self._tasks = await stack.enter_async_context(create_task_group())
+                self._slots = Semaphore(self.concurrency, fast_acquire=True)
+                self._context = stack.pop_all()
+        except BaseException:
+            self._is_entered = False
+            raise
         return self
 
     async def __aexit__(
@@ -76,6 +84,7 @@ class Executor:
             await self._context.__aexit__(None, None, None)
         finally:
             self._tasks = self._slots = None
+            self._is_entered = False
 
     @overload
     async def submit(

@@ -360,6 +360,28 @@ async def test_one_executor_can_be_opened_again() -> None:
             assert await (await executor.submit(double, 1)) == 2
 
 
+async def test_an_executor_that_is_open_cannot_be_entered_again_and_goes_on() -> None:
+    async with Executor("inline") as executor:
+        with pytest.raises(RuntimeError, match="open already"):
+            await executor.__aenter__()
+        assert await (await executor.submit(double, 1)) == 2
+
+
+async def test_a_handle_raises_with_the_same_traceback_however_often_it_is_asked() -> None:
+    async def fail() -> None:
+        raise LookupError
+
+    async with Executor("inline") as executor:
+        handle = await executor.submit(fail)
+        await handle.wait()
+    lengths: set[int] = set()
+    for _ in range(3):
+        with pytest.raises(LookupError) as raised:
+            handle.result()
+        lengths.add(len(raised.traceback))
+    assert len(lengths) == 1
+
+
 async def test_an_executor_that_is_not_open_takes_no_tasks() -> None:
     executor = Executor("inline")
     with pytest.raises(ExecutorClosedError):
