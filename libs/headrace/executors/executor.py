@@ -10,6 +10,7 @@ after the context goes on as if there had been none.
 """
 
 import asyncio
+import math
 import operator
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -18,7 +19,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 from weakref import WeakSet
 
-from anyio import Semaphore, create_task_group
+from anyio import Semaphore, create_task_group, current_effective_deadline, get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from headrace.errors import ExecutorClosedError, TaskCancelledError, TaskCrashedError
@@ -49,17 +50,25 @@ class Executor:
         self.concurrency = default if concurrency is None else concurrency
         if self.concurrency < 1:
             raise ValueError(f"concurrency={concurrency} must be a whole number of at least 1")
+        self._is_entered = False
         self._tasks: TaskGroup | None = None
         self._slots: Semaphore | None = None
         self._series_open: WeakSet[Series[Any, Any]] = WeakSet()
         self._context = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._backend)
-            self._tasks = await stack.enter_async_context(create_task_group())
-            self._slots = Semaphore(self.concurrency, fast_acquire=True)
-            self._context = stack.pop_all()
+        if self._is_entered:
+            raise RuntimeError("this executor is open already; enter it once, or make another")
+        self._is_entered = True
+        try:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._backend)
+                self._tasks = await stack.enter_async_context(create_task_group())
+                self._slots = Semaphore(self.concurrency, fast_acquire=True)
+                self._context = stack.pop_all()
+        except BaseException:
+            self._is_entered = False
+            raise
         return self
 
     async def __aexit__(
@@ -75,6 +84,7 @@ class Executor:
             await self._context.__aexit__(None, None, None)
         finally:
             self._tasks = self._slots = None
+            self._is_entered = False
 
     @overload
     async def submit(
@@ -156,11 +166,15 @@ class Executor:
                     handle.complete(await self._backend.run(call))
         except TaskCrashedError as crash:
             handle.fail(crash, ExitReason.CRASHED)
-        except Exception as error:  # noqa: BLE001 - the top of a task: the error is its caller's, through the handle
-            handle.fail(error)
-        except asyncio.CancelledError:
-            if _was_cancelled():  # else it is the end of what the call waited for, and of nothing more
+        except KeyboardInterrupt:  # it is the program's, not the task's
+            raise
+        except (get_cancelled_exc_class(), BaseExceptionGroup) as error:
+            if _is_cancelled_from_outside():
                 raise
+            if not isinstance(error, get_cancelled_exc_class()):
+                handle.fail(error)
+        except BaseException as error:  # noqa: BLE001 - the top of a task: the error is its caller's, through the handle
+            handle.fail(error)
         finally:
             if handle.exit_reason is None:  # its code was cancelled by another than its handle
                 reason = "its executor closed, or what it waited for was cancelled"
@@ -169,10 +183,11 @@ class Executor:
                 self._slots.release()
 
 
-def _was_cancelled() -> bool:
-    """Whether somebody has cancelled the task that runs, on asyncio."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
+def _is_cancelled_from_outside() -> bool:
+    """Whether this task is cancelled, rather than something that its code waited for."""
+    if current_effective_deadline() == -math.inf:
+        return True
+    if get_cancelled_exc_class() is not asyncio.CancelledError:
         return False
+    task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -6,6 +6,7 @@ cancellation that comes after a result does nothing.
 
 from collections.abc import Callable, Generator
 from enum import StrEnum
+from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
 from anyio import CancelScope, Event
@@ -50,7 +51,17 @@ class TaskHandle(Generic[T]):
         scope: What the task runs in; whoever runs the task opens it.
     """
 
-    __slots__ = ("_ended", "_error", "_has_begun", "_is_stoppable", "_listener", "_value", "exit_reason", "scope")
+    __slots__ = (
+        "_ended",
+        "_error",
+        "_has_begun",
+        "_is_stoppable",
+        "_listener",
+        "_trace",
+        "_value",
+        "exit_reason",
+        "scope",
+    )
 
     def __init__(self, *, is_stoppable: bool) -> None:
         self.exit_reason: ExitReason | None = None
@@ -58,7 +69,8 @@ class TaskHandle(Generic[T]):
         self._is_stoppable = is_stoppable
         self._has_begun = False
         self._value: T | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
+        self._trace: TracebackType | None = None
         self._ended: Event | None = None
         self._listener: Callable[[TaskHandle[T]], None] | None = None
 
@@ -86,7 +98,7 @@ class TaskHandle(Generic[T]):
         if self.exit_reason is None:
             raise TaskPendingError
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(self._trace)  # else each raise adds to the one before
         return cast("T", self._value)
 
     def cancel(self, reason: str = "its caller cancelled it") -> Cancelled:
@@ -112,10 +124,11 @@ class TaskHandle(Generic[T]):
             self._value = value
             self._end(ExitReason.COMPLETED)
 
-    def fail(self, error: Exception, reason: ExitReason = ExitReason.FAILED) -> None:
+    def fail(self, error: BaseException, reason: ExitReason = ExitReason.FAILED) -> None:
         """End it with an error, unless it has ended."""
         if self.exit_reason is None:
             self._error = error
+            self._trace = error.__traceback__
             self._end(reason)
 
     def when_ended(self, listener: Callable[["TaskHandle[T]"], None]) -> None:

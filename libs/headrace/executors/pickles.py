@@ -49,7 +49,9 @@ def unpickled(blob: bytes) -> Answer:
     """
     try:
         answer: Answer = pickle.loads(blob)  # noqa: S301 - our own process made it
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's __setstate__ raises
         raise TaskUnpicklableError("the task's value", type(error).__name__) from error
     return answer
 

@@ -59,7 +59,7 @@ class Processes:
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[Run]:
         """Have a child, started if none is idle, for one task; it is killed where its task is under way after that."""
-        child = self._idle.pop() if self._idle else await Child.start()
+        child = await self._living()
         try:
             yield child.run
         finally:
@@ -67,6 +67,14 @@ class Processes:
                 self._idle.append(child)
             else:
                 await child.kill()
+
+    async def _living(self) -> "Child":
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                return child
+            await child.kill()  # closes its pipes
+        return await Child.start()
 
 
 class Child:
@@ -97,6 +105,11 @@ class Child:
             await child.kill()
             raise
         return child
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process has not been seen to end."""
+        return self._process.returncode is None
 
     async def run(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever a user's function returns
         """Have it make a call.

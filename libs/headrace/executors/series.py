@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from anyio import CancelScope, Event, Semaphore
 from anyio.abc import TaskGroup
 
+from headrace.errors import ExecutorClosedError
 from headrace.executors.handle import TaskHandle
 
 T = TypeVar("T")
@@ -66,17 +67,21 @@ class Series(Generic[T, R]):
             handle.cancel("the series that it belongs to has ended")
 
     async def _feed(self) -> None:
-        with self._feeding:
-            try:
-                if isinstance(self._items, AsyncIterable):
-                    await self._feed_from_async(self._items)
-                else:
-                    for place, item in enumerate(self._items):
-                        await self._start(place, item)
-            except Exception as error:  # noqa: BLE001 - what the items raise is raised to who iterates
-                self._error = error
-        self._is_fed = True
-        self._news.set()
+        self._error = ExecutorClosedError()  # who iterates must not take a series that was cut for a whole one
+        try:
+            with self._feeding:
+                try:
+                    if isinstance(self._items, AsyncIterable):
+                        await self._feed_from_async(self._items)
+                    else:
+                        for place, item in enumerate(self._items):
+                            await self._start(place, item)
+                    self._error = None
+                except Exception as error:  # noqa: BLE001 - what the items raise is raised to who iterates
+                    self._error = error
+        finally:
+            self._is_fed = True
+            self._news.set()
 
     async def _feed_from_async(self, items: AsyncIterable[T]) -> None:
         place = 0

@@ -1,6 +1,9 @@
 """Cancelling a task: before its start, under way, after its end; and what nothing can stop."""
 
+import asyncio
 import threading
+from collections.abc import Callable
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -97,3 +100,31 @@ async def test_a_cancelled_wait_leaves_its_task_alone() -> None:
         assert handle.exit_reason is None
         go_on.set()
     assert handle.exit_reason is ExitReason.COMPLETED
+
+
+async def wait_for_what_was_cancelled() -> None:
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+
+def raise_cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("backend", ["inline", "thread"])
+@pytest.mark.parametrize("task", [wait_for_what_was_cancelled, raise_cancelled])
+async def test_a_task_that_ends_in_a_cancellation_of_its_own_ends_alone(
+    backend: Literal["inline", "thread"], task: Callable[[], Any]
+) -> None:
+    go_on = Event()
+    async with Executor(backend) as executor:
+        other = await executor.submit(go_on.wait)
+        handle = await executor.submit(task)
+        with pytest.raises(TaskCancelledError):
+            await handle
+        go_on.set()
+        await other
+        assert await (await executor.submit(double, 1)) == 2
+    assert (handle.exit_reason, other.exit_reason) == (ExitReason.CANCELLED, ExitReason.COMPLETED)

@@ -7,11 +7,13 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from typing import Literal
 
 import anyio
 import anyio.lowlevel
 import pytest
 from anyio import Event, get_cancelled_exc_class
+from anyio.abc import TaskGroup
 
 from headrace.errors import ExecutorClosedError, TaskPendingError
 from headrace.executors import Executor, ExitReason, TaskHandle
@@ -54,6 +56,27 @@ async def test_a_handle_raises_what_its_task_raised_and_waiting_does_not() -> No
         assert handle.exit_reason is ExitReason.FAILED
         with pytest.raises(LookupError, match="nothing there"):
             await handle
+
+
+class OddEnd(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("backend", ["inline", "thread"])
+@pytest.mark.parametrize("end", [SystemExit, OddEnd])
+async def test_a_task_that_ends_in_what_is_no_exception_fails_alone(
+    backend: Literal["inline", "thread"], end: type[BaseException]
+) -> None:
+    def task() -> None:
+        raise end
+
+    async with Executor(backend) as executor:
+        handle = await executor.submit(task)
+        await handle.wait()
+        with pytest.raises(end):
+            handle.result()
+        assert await (await executor.submit(double, 1)) == 2
+    assert handle.exit_reason is ExitReason.FAILED
 
 
 async def test_no_more_tasks_run_than_the_executor_allows_and_submit_waits_for_a_slot() -> None:
@@ -238,6 +261,36 @@ async def test_an_imap_that_is_left_in_the_middle_does_not_hold_up_the_end_of_it
     await results.aclose()
 
 
+async def test_an_imap_whose_executor_was_left_between_two_results_raises_for_those_that_are_missing() -> None:
+    async with Executor("inline", concurrency=2) as executor:
+        results = executor.imap(double, range(10))
+        await anext(results)
+        await anyio.wait_all_tasks_blocked()
+    with pytest.raises(ExecutorClosedError):
+        _ = [result async for result in results]
+
+
+async def test_a_map_of_another_task_that_waits_for_an_item_raises_when_the_body_does() -> None:
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        await anyio.sleep_forever()
+
+    async def map_all(executor: Executor) -> None:
+        with pytest.raises(ExecutorClosedError):
+            await executor.map(double, items())
+
+    async def open_and_fail(tasks: TaskGroup) -> None:
+        async with Executor("inline", concurrency=2) as executor:
+            tasks.start_soon(map_all, executor)
+            await anyio.wait_all_tasks_blocked()
+            raise LookupError("mine")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            with pytest.raises(LookupError, match="mine"):
+                await open_and_fail(tasks)
+
+
 async def test_a_map_of_another_task_is_finished_when_the_executor_is_left() -> None:
     go_on = Event()
     got: list[int] = []
@@ -306,6 +359,28 @@ async def test_one_executor_can_be_opened_again() -> None:
     for _ in range(2):
         async with executor:
             assert await (await executor.submit(double, 1)) == 2
+
+
+async def test_an_executor_that_is_open_cannot_be_entered_again_and_goes_on() -> None:
+    async with Executor("inline") as executor:
+        with pytest.raises(RuntimeError, match="open already"):
+            await executor.__aenter__()
+        assert await (await executor.submit(double, 1)) == 2
+
+
+async def test_a_handle_raises_with_the_same_traceback_however_often_it_is_asked() -> None:
+    async def fail() -> None:
+        raise LookupError
+
+    async with Executor("inline") as executor:
+        handle = await executor.submit(fail)
+        await handle.wait()
+    lengths: set[int] = set()
+    for _ in range(3):
+        with pytest.raises(LookupError) as raised:
+            handle.result()
+        lengths.add(len(raised.traceback))
+    assert len(lengths) == 1
 
 
 async def test_an_executor_that_is_not_open_takes_no_tasks() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from headrace.errors import TaskCancelledError, TaskCrashedError, TaskUnpicklableError
 from headrace.executors import Cancelled, Executor, ExitReason
+from headrace.executors.processes import Processes
 from headrace.testing.wait import wait_until, wait_until_sync
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,16 @@ async def test_a_killed_child_fails_its_task_and_no_other(executor: Executor, tm
     await anyio.to_thread.run_sync(go_on.write_text, "done")
     assert await other == "done"
     assert await (await executor.submit(abs, -4)) == 4
+
+
+async def test_a_child_that_was_killed_while_idle_is_replaced_and_fails_no_task() -> None:
+    processes = Processes()
+    async with processes:
+        pid = await processes.run(os.getpid)
+        (child,) = processes._idle
+        os.kill(pid, signal.SIGKILL)
+        await wait_until(lambda: not child.is_alive, description="the child has ended")
+        assert await processes.run(os.getpid) != pid
 
 
 async def test_a_child_that_exits_fails_its_task_with_its_exit_code(executor: Executor) -> None:
