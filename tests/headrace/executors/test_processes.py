@@ -104,7 +104,7 @@ async def test_a_child_that_was_killed_while_idle_is_replaced_and_fails_no_task(
     processes = Processes()
     async with processes:
         pid = await processes.run(os.getpid)
-        (child,) = processes._idle
+        (child,) = processes._idle  # pyright: ignore[reportPrivateUsage]  # no other sees that it has ended
         os.kill(pid, signal.SIGKILL)
         await wait_until(lambda: not child.is_alive, description="the child has ended")
         assert await processes.run(os.getpid) != pid
@@ -165,3 +165,20 @@ anyio.run(main)
         parent.kill()
     pid = int(here.read_text())
     wait_until_sync(lambda: not is_alive(pid), description="the child has ended")
+
+
+class ExitsWhenRead:
+    """Ends whoever reads it, but for the process that made it."""
+
+    def __init__(self) -> None:
+        self.made_by = os.getpid()
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        if state["made_by"] != os.getpid():
+            sys.exit(3)
+
+
+async def test_a_value_that_exits_when_it_is_read_here_fails_its_task_alone(executor: Executor) -> None:
+    with pytest.raises(TaskUnpicklableError, match="SystemExit"):
+        await (await executor.submit(ExitsWhenRead))
+    assert await (await executor.submit(abs, -1)) == 1
