@@ -56,7 +56,7 @@ def classify(
         classifiers: Asked in order, each about what the one before made of it; one that raises has no say.
     """
     kind, source = _kind_and_source(error)
-    detail = str(error) if shows_detail else ""
+    detail = _text_of(error) if shows_detail else ""
     failure = Failure(kind, source, node, group, type(error).__name__, detail)
     for classifier in classifiers:
         try:
@@ -93,6 +93,13 @@ def was_cancelled() -> bool:
 def name_of(function: Callable[..., object]) -> str:
     """Name a user's function in a log line; its `repr` may be the user's as well, and raise."""
     return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def _text_of(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception as raised:  # noqa: BLE001 - a user's `__str__`
+        return f"its text raises {type(raised).__name__}"
 
 
 def _kind_and_source(error: BaseException) -> tuple[FailureKind, FailureSource]:

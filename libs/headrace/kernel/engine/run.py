@@ -1,5 +1,6 @@
 """One run in one process, from its first phase to its last event. Failures are events; they do not come out of it."""
 
+import math
 from typing import Any
 
 import anyio
@@ -244,7 +245,7 @@ class Run:
             type=plan.entry_type,
             body=b"",
             plan=plan.version,
-            deadline_ms=int((self._clock.now() + timeout_s) * _MS) if timeout_s is not None else 0,
+            deadline_ms=int((self._clock.now() + timeout_s) * _MS) if timeout_s not in (None, math.inf) else 0,
             tickets=tuple(lane for lane, _ in tickets),
         )
         outputs = tuple(self._parts.dispatcher.start(headers, message))

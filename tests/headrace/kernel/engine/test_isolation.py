@@ -1,6 +1,7 @@
 """What users bring beside nodes, and what they leave behind, does not keep a run from its end."""
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from headrace import CompileError, Context, Pipe, Retry, RunFailedError
 from headrace.errors import FailureKind
 from headrace.kernel.events import Emitted, KernelEvent, NodeStarted, RunFinished
 from headrace.ledger.values import RunState
+from headrace.testing.harness import SyncHarness
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 called_for: ContextVar[str] = ContextVar("called_for", default="nobody")
@@ -302,3 +304,24 @@ def test_what_cannot_be_called_for_an_event_is_refused_where_it_is_declared(add:
         add(Pipe("refusing"), later)
     with pytest.raises(TypeError, match="not a int"):
         add(Pipe("refusing"), 3)
+
+
+async def test_a_run_may_have_for_ever() -> None:
+    pipe, message, last = chain(1)
+    assert await pipe.run(message, timeout=math.inf) == last(1)
+
+
+def test_an_exception_whose_text_raises_is_a_failure_of_its_node(headrace_sync: SyncHarness) -> None:
+    class UnspeakableError(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    pipe = Pipe("unspeakable")
+
+    @pipe.node
+    async def fail(message: Many) -> Sum:
+        raise UnspeakableError
+
+    failure = headrace_sync.rehearse(pipe, Many(1)).failure
+    assert failure is not None
+    assert (failure.node, failure.error, failure.detail) == ("fail", "UnspeakableError", "its text raises LookupError")
