@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -173,7 +174,7 @@ async def test_a_sender_that_closes_leaves_everything_to_a_receiver_that_is_late
 
 @pytest.mark.slow
 async def test_on_redis_a_sender_that_closes_leaves_everything_to_a_receiver_that_is_late_or_its_heir(
-    redis_bus: RedisBus, redis_url: str
+    redis_bus: RedisBus, redis_url: str, namespace: str
 ) -> None:
     tx, late = ends(redis_bus)
     _, heir = ends(redis_bus)
@@ -181,9 +182,9 @@ async def test_on_redis_a_sender_that_closes_leaves_everything_to_a_receiver_tha
         await tx.send(Note(number))
     assert await late.recv() == Note(0)
     async with Redis.from_url(redis_url) as redis:
-        async for key in redis.scan_iter("*receivers"):
-            for receiver in await redis.zrange(key, 0, -1):
-                await redis.zadd(key, {receiver: 1})  # its lease has run out
+        async for key in redis.scan_iter(f"*{namespace}*receivers"):
+            receivers: list[Any] = await redis.zrange(key, 0, -1)
+            await redis.zadd(key, dict.fromkeys(receivers, 1))  # their leases have run out
     await tx.aclose()
     assert [await heir.recv() for _ in range(2)] == [Note(0), Note(1)]
     assert [note async for note in late] == [Note(2), Note(3)]
