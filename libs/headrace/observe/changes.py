@@ -6,8 +6,10 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 MISSING = "<missing>"
+_ABSENT = object()  # unlike a text that reads as MISSING
 
 
 class Change(Struct, frozen=True):
@@ -28,33 +30,43 @@ class Change(Struct, frozen=True):
 
 
 def changes(before: object, after: object) -> tuple[Change, ...]:
-    """Compare two messages, states or plain values, field by field, in their order."""
+    """Compare two messages, states or plain values: fields in their order, keys and fields of models sorted."""
     return tuple(_changes("", _plain(before), _plain(after)))
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - values that are JSON
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return msgspec.to_builtins(value)
+    try:
+        return msgspec.to_builtins(value, order="deterministic", enc_hook=_encoded)  # equal sets have one order
+    except TypeError:  # members or keys of several kinds have none
+        return msgspec.to_builtins(value, enc_hook=_encoded)
+
+
+def _encoded(value: object) -> object:
+    # not as JSON yet, where a set has its own order already
+    return value.model_dump() if isinstance(value, BaseModel) else to_jsonable_python(value)
+
+
+def _shown(value: object) -> object:
+    return MISSING if value is _ABSENT else value
 
 
 def _changes(path: str, before: object, after: object) -> Iterator[Change]:
-    whole = Change(path, before, after)
+    whole = Change(path, _shown(before), _shown(after))
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _of_fields(path, cast("dict[str, object]", before), cast("dict[str, object]", after))
     elif isinstance(before, list) and isinstance(after, list):
         yield from _of_places(path, cast("list[object]", before), cast("list[object]", after))
-    elif before != after:
+    elif before != after or isinstance(before, bool) != isinstance(after, bool):  # True is 1 for Python, not in JSON
         yield whole
 
 
 def _of_fields(path: str, before: dict[str, object], after: dict[str, object]) -> Iterator[Change]:
     for key in dict.fromkeys((*before, *after)):
-        yield from _changes(f"{path}.{key}", before.get(key, MISSING), after.get(key, MISSING))
+        yield from _changes(f"{path}.{key}", before.get(key, _ABSENT), after.get(key, _ABSENT))
 
 
 def _of_places(path: str, before: list[object], after: list[object]) -> Iterator[Change]:
     for place in range(max(len(before), len(after))):
-        old = before[place] if place < len(before) else MISSING
-        new = after[place] if place < len(after) else MISSING
+        old = before[place] if place < len(before) else _ABSENT
+        new = after[place] if place < len(after) else _ABSENT
         yield from _changes(f"{path}[{place}]", old, new)

@@ -109,6 +109,30 @@ def test_changes_name_the_path_and_what_was_and_is_there() -> None:
     assert changes(before, before) == ()
 
 
+class Basket(Struct):
+    model: Model
+
+
+class Tagged(BaseModel):
+    tags: set[int]
+
+
+def test_changes_look_into_models_that_a_struct_or_a_list_holds() -> None:
+    assert changes(Basket(Model(number=1)), Basket(Model(number=2))) == (Change(".model.number", 1, 2),)
+    assert changes([Model(number=1)], [Model(number=2)]) == (Change("[0].number", 1, 2),)
+
+
+def test_equal_sets_have_no_changes_whatever_their_order() -> None:
+    assert changes({0, 8}, {8, 0}) == ()  # these two iterate in the order of insertion
+    assert changes(Tagged(tags={0, 8}), Tagged(tags={8, 0})) == ()
+    assert changes({1, "a"}, {1, "a"}) == ()
+
+
+def test_what_python_takes_for_equal_and_json_does_not_is_a_change() -> None:
+    assert changes({"a": 1}, {"a": True}) == (Change(".a", 1, True),)
+    assert changes({"a": "<missing>"}, {}) == (Change(".a", "<missing>", "<missing>"),)
+
+
 async def test_two_runs_are_compared_node_by_node() -> None:
     comparison = compare(await story(flaky(0), Many(1)), await story(flaky(1), Many(1)))
     (node,) = comparison.nodes
