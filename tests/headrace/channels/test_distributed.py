@@ -4,11 +4,9 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 import anyio
 import pytest
-from redis.asyncio import Redis
 from tests.support.leaks import assert_no_leaks
 
 from headrace.bus.memory.bus import MemoryBus
@@ -155,42 +153,6 @@ async def test_what_a_receiver_had_not_settled_when_its_lease_ran_out_goes_to_an
     assert await heir.recv() == Note(2)
     clock.advance(11)
     assert await heir.recv() == Note(1)
-
-
-async def test_a_sender_that_closes_leaves_everything_to_a_receiver_that_is_late_or_its_heir() -> None:
-    clock = ManualClock()
-    bus = MemoryBus(clock=clock)
-    tx, late = ends(bus, lease_s=10)
-    _, heir = ends(bus, lease_s=10)
-    for number in range(4):
-        await tx.send(Note(number))
-    assert await late.recv() == Note(0)
-    clock.advance(11)
-    await tx.aclose()
-    assert [await heir.recv() for _ in range(2)] == [Note(0), Note(1)]
-    assert [note async for note in late] == [Note(2), Note(3)]
-    assert await heir.try_recv() is Nothing.CLOSED
-
-
-@pytest.mark.slow
-async def test_on_redis_a_sender_that_closes_leaves_everything_to_a_receiver_that_is_late_or_its_heir(
-    redis_bus: RedisBus, redis_url: str, namespace: str
-) -> None:
-    tx, late = ends(redis_bus)
-    _, heir = ends(redis_bus)
-    for number in range(4):
-        await tx.send(Note(number))
-    assert await late.recv() == Note(0)
-    async with Redis.from_url(redis_url) as redis:
-        async for key in redis.scan_iter(f"*{namespace}*receivers"):
-            receivers: list[Any] = await redis.zrange(key, 0, -1)
-            await redis.zadd(key, dict.fromkeys(receivers, 1))  # their leases have run out
-    await tx.aclose()
-    assert [await heir.recv() for _ in range(2)] == [Note(0), Note(1)]
-    assert [note async for note in late] == [Note(2), Note(3)]
-    assert await heir.try_recv() is Nothing.CLOSED
-    await late.aclose()
-    await heir.aclose()
 
 
 async def test_senders_that_die_end_the_channel_when_their_lease_has_run_out() -> None:

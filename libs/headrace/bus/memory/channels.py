@@ -19,7 +19,6 @@ class _Channel:
         numbers: By sender, the number of its last message.
         leases: By side, when the lease of each end runs out.
         known: Sides that somebody was ever on.
-        is_unread: Whether the last receiver has left; one whose lease has run out may be late, or have an heir.
     """
 
     waiting: deque[tuple[str, bytes]] = field(default_factory=deque[tuple[str, bytes]])
@@ -27,7 +26,6 @@ class _Channel:
     numbers: dict[str, int] = field(default_factory=dict[str, int])
     leases: dict[Side, dict[str, float]] = field(default_factory=lambda: {side: {} for side in Side})
     known: set[Side] = field(default_factory=set[Side])
-    is_unread: bool = False
 
     def bury(self, now_s: float) -> None:
         """Forget ends whose lease has run out."""
@@ -67,10 +65,9 @@ class MemoryChannels:
     async def channel_leave(self, end: ChannelEnd, settled: str) -> None:
         channel = self._renewed(end)
         channel.lose(end.side, end.id, settled)
-        if end.side is Side.RECEIVERS and channel.is_gone(Side.RECEIVERS):
+        if channel.is_gone(Side.RECEIVERS):
             channel.waiting.clear()
-            channel.is_unread = True
-        if channel.is_unread and channel.is_gone(Side.SENDERS):
+        if channel.is_gone(Side.RECEIVERS) and channel.is_gone(Side.SENDERS):
             del self._channels[end.channel]
         for side in Side:  # what it held is there for others of its side, too
             self._sleepers.wake_all((side, end.channel))
@@ -106,7 +103,5 @@ class MemoryChannels:
         channel = self._channels[end.channel]
         channel.bury(self._now())
         channel.known.add(end.side)
-        if end.side is Side.RECEIVERS:
-            channel.is_unread = False
         channel.leases[end.side][end.id] = self._now() + end.lease_s
         return channel

@@ -34,7 +34,7 @@ The keys of a channel share the hash tag `{namespace:channel:<name>}`. All go an
 | --- | --- | --- |
 | `messages` | stream | messages that nobody took yet |
 | `returned` | list | messages of receivers that died, to be taken first |
-| `held` | hash | what each receiver took and has not settled, each sender's last number, who waits or left |
+| `held` | hash | what each receiver took and has not settled, each sender's last number, who waits |
 | `senders`, `receivers` | sorted set | ends by the millisecond their lease runs out |
 | `news`, `room` | stream | one entry: when receivers, or senders, last had a reason to ask again |
 """

@@ -8,6 +8,5 @@ local function see_end()
   end
   redis.call('ZADD', ARGV[1] == 'senders' and KEYS[4] or KEYS[5], now + tonumber(ARGV[3]), ARGV[2])
   redis.call('HSET', KEYS[3], ARGV[1], 1)
-  if ARGV[1] == 'receivers' then redis.call('HDEL', KEYS[3], 'unread') end
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[4]) end
 end
