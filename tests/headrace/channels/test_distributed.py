@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
+import msgspec
 import pytest
 from tests.support.leaks import assert_no_leaks
 
@@ -165,6 +166,36 @@ async def test_senders_that_die_end_the_channel_when_their_lease_has_run_out() -
     assert await rx.try_recv() is Nothing.EMPTY
     clock.advance(11)
     assert await rx.try_recv() is Nothing.CLOSED
+
+
+async def falls_silent(bus: ChannelBus, rx: DistributedReceiver[Note]) -> None:
+    """Have the lease of a receiver run out, by a word of it with a lease that is over at once."""
+    await bus.channel_join(msgspec.structs.replace(rx._end, lease_s=0.0))
+
+
+async def test_receivers_that_fall_silent_leave_what_is_unread_to_another_after_the_sender_has_closed(
+    bus: ChannelBus,
+) -> None:
+    tx, dead = ends(bus)
+    for number in range(3):
+        await tx.send(Note(number))
+    assert await dead.recv() == Note(0)
+    await falls_silent(bus, dead)
+    await tx.aclose()
+    _, heir = ends(bus)
+    assert [note async for note in heir] == [Note(0), Note(1), Note(2)]
+    await heir.aclose()
+
+
+async def test_a_receiver_that_was_silent_for_longer_than_its_lease_is_sent_to_and_goes_on(bus: ChannelBus) -> None:
+    tx, late = ends(bus)
+    await tx.send(Note(1))
+    assert await late.recv() == Note(1)
+    await falls_silent(bus, late)
+    assert await tx.try_send(Note(2)) is Sent.SENT
+    await tx.aclose()
+    assert [note async for note in late][-1] == Note(2)
+    await late.aclose()
 
 
 PROGRAM = """

@@ -18,7 +18,7 @@ class _Channel:
         held: By receiver, what it took and has not settled.
         numbers: By sender, the number of its last message.
         leases: By side, when the lease of each end runs out.
-        known: Sides that somebody was ever on.
+        known: Sides that somebody was on; not of receivers that fell silent.
     """
 
     waiting: deque[tuple[str, bytes]] = field(default_factory=deque[tuple[str, bytes]])
@@ -32,6 +32,8 @@ class _Channel:
         for side, leases in self.leases.items():
             for end in [end for end, until_s in leases.items() if until_s <= now_s]:
                 self.lose(side, end)
+                if side is Side.RECEIVERS:  # it has not closed: what is unread stays for another
+                    self.known.discard(side)
 
     def lose(self, side: Side, end: str, settled: str = "") -> None:
         """Forget an end; what it held and did not settle is the oldest again."""
@@ -42,7 +44,7 @@ class _Channel:
             self.waiting.appendleft(held)
 
     def is_gone(self, side: Side) -> bool:
-        """Whether a side was there and is no more."""
+        """Whether a side was there and is no more; receivers are gone only when the last has left."""
         return side in self.known and not self.leases[side]
 
 

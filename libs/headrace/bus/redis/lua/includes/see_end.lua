@@ -4,7 +4,11 @@
 local function see_end()
   local now = now_ms()
   for key = 4, 5 do
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[key], '-inf', now)) do lose_end(key, id, '') end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[key], '-inf', now)) do
+      lose_end(key, id, '')
+      -- a receiver that fell silent has not closed: what is unread stays for another
+      if key == 5 then redis.call('HDEL', KEYS[3], 'receivers') end
+    end
   end
   redis.call('ZADD', ARGV[1] == 'senders' and KEYS[4] or KEYS[5], now + tonumber(ARGV[3]), ARGV[2])
   redis.call('HSET', KEYS[3], ARGV[1], 1)
