@@ -5,8 +5,8 @@ take gives the same message again until it is told that the message was settled.
 was asked may or may not have happened.
 
 An end is there from its first word on, until it leaves or has said nothing for `lease_s` seconds; what a receiver took
-and did not settle goes to another then. A side that nobody was ever on is not gone, and receivers
-whose leases ran out are not either: senders that fall silent have left, receivers may be replaced.
+and did not settle goes to another then. A side that nobody was ever on is not gone, and neither are
+receivers whose leases ran out: senders that fall silent have left, receivers may be late, or have an heir.
 """
 
 from enum import StrEnum

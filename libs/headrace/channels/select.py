@@ -32,12 +32,16 @@ async def select(*receivers: ReceivingEnd[T], is_biased: bool = False) -> Select
         is_biased: Where several have one, the first of them is served; otherwise each has the same chance.
 
     Raises:
+        TypeError: One is no receiver within this process.
         ChannelClosedError: All of them are closed and drained.
         ChannelLaggedError: One of a broadcast has missed messages.
     """
+    for receiver in receivers:
+        if not isinstance(receiver, ReceivingEnd):  # pyright: ignore[reportUnnecessaryIsInstance] - of who checks no types
+            raise TypeError(f"select takes receivers within this process, and no {type(receiver).__name__}")
     await checkpoint()
+    places = range(len(receivers))
     while True:
-        places = range(len(receivers))
         selected, is_open = _look(receivers, places if is_biased else random.sample(places, len(places)))
         if selected is not None:
             return selected

@@ -9,8 +9,6 @@ outlives the context: leaving it waits for the tasks, leaving it by an exception
 after the context goes on as if there had been none.
 """
 
-import asyncio
-import math
 import operator
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -19,7 +17,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 from weakref import WeakSet
 
-from anyio import Semaphore, create_task_group, current_effective_deadline, get_cancelled_exc_class
+from anyio import Semaphore, create_task_group, get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from headrace.errors import ExecutorClosedError, TaskCancelledError, TaskCrashedError
@@ -27,6 +25,7 @@ from headrace.executors.backend import Backend
 from headrace.executors.backends import BackendName, make_backend
 from headrace.executors.handle import ExitReason, TaskHandle
 from headrace.executors.series import Items, Series
+from headrace.kernel.cancellation import was_cancelled
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,15 +59,12 @@ class Executor:
         if self._is_entered:
             raise RuntimeError("this executor is open already; enter it once, or make another")
         self._is_entered = True
-        try:
-            async with AsyncExitStack() as stack:
-                await stack.enter_async_context(self._backend)
-                self._tasks = await stack.enter_async_context(create_task_group())
-                self._slots = Semaphore(self.concurrency, fast_acquire=True)
-                self._context = stack.pop_all()
-        except BaseException:
-            self._is_entered = False
-            raise
+        async with AsyncExitStack() as stack:
+            stack.callback(self._left)
+            await stack.enter_async_context(self._backend)
+            self._tasks = await stack.enter_async_context(create_task_group())
+            self._slots = Semaphore(self.concurrency, fast_acquire=True)
+            self._context = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -79,12 +75,8 @@ class Executor:
         for series in self._series_open:  # one that was left in the middle would wait for its reader for ever
             if not series.is_awaited:
                 series.end()
-        try:
-            # the error stays its caller's own: a task group that was given it would wrap it
-            await self._context.__aexit__(None, None, None)
-        finally:
-            self._tasks = self._slots = None
-            self._is_entered = False
+        # the error stays its caller's own: a task group that was given it would wrap it
+        await self._context.__aexit__(None, None, None)
 
     @overload
     async def submit(
@@ -159,6 +151,10 @@ class Executor:
         self._series_open.add(series)
         return series.as_completed(self._tasks)
 
+    def _left(self) -> None:
+        self._tasks = self._slots = None
+        self._is_entered = False
+
     async def _run(self, call: Callable[[], Any], handle: TaskHandle[Any]) -> None:
         try:
             with handle.scope:
@@ -169,7 +165,7 @@ class Executor:
         except KeyboardInterrupt:  # it is the program's, not the task's
             raise
         except (get_cancelled_exc_class(), BaseExceptionGroup) as error:
-            if _is_cancelled_from_outside():
+            if was_cancelled():
                 raise
             if not isinstance(error, get_cancelled_exc_class()):
                 handle.fail(error)
@@ -181,13 +177,3 @@ class Executor:
                 handle.fail(TaskCancelledError(reason), ExitReason.CANCELLED)
             if self._slots is not None:
                 self._slots.release()
-
-
-def _is_cancelled_from_outside() -> bool:
-    """Whether this task is cancelled, rather than something that its code waited for."""
-    if current_effective_deadline() == -math.inf:
-        return True
-    if get_cancelled_exc_class() is not asyncio.CancelledError:
-        return False
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -7,6 +7,7 @@ so that a misspelled field cannot become one lane for all: a constant key is `ke
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from headrace.graph.function_names import name_of
 from headrace.graph.message_types import codec_of, field_names, needs_arguments, type_name
 from headrace.graph.mistakes import Mistake, MistakeKind
 from headrace.graph.node import Node
@@ -40,7 +41,7 @@ def keyed_of(node: Node) -> Keyed | None:
     key_of = _of_field(key) if isinstance(key, str) else _of_function(key)
     return Keyed(
         order=node.options.get("order", "arrival"),
-        key=key if isinstance(key, str) else f"{getattr(key, '__qualname__', type(key).__qualname__)}()",
+        key=key if isinstance(key, str) else f"{name_of(key)}()",
         key_of=key_of,
         ingress_key_of=key_of if _by_ingress(node) else None,
         state_param=state.name if state is not None else None,

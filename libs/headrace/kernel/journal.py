@@ -7,6 +7,8 @@ import structlog
 from msgspec import structs
 
 from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError, TaskCrashedError
+from headrace.graph.function_names import name_of
+from headrace.kernel.cancellation import was_cancelled
 
 Classifier = Callable[[Exception, Failure], FailureKind | FailureSource | None]
 """A user's: is given an exception and the failure that it would be; says what kind it is, or whose fault, or None."""
@@ -79,20 +81,6 @@ def as_failure(raised: Exception | asyncio.CancelledError) -> Exception:
     if was_cancelled():
         raise raised
     return NodeCancelledError()
-
-
-def was_cancelled() -> bool:
-    """Whether somebody has cancelled the task that runs, on asyncio."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return False
-    return task is not None and task.cancelling() > 0
-
-
-def name_of(function: Callable[..., object]) -> str:
-    """Name a user's function in a log line; its `repr` may be the user's as well, and raise."""
-    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 def _text_of(error: Exception) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import anyio
 import structlog
 
+from headrace.graph.function_names import name_of
 from headrace.graph.plan import ExecutionPlan
+from headrace.kernel.cancellation import was_cancelled
 from headrace.kernel.inject import Injector
-from headrace.kernel.journal import NodeCancelledError, as_failure, name_of, was_cancelled
+from headrace.kernel.journal import NodeCancelledError, as_failure
 
 _log = structlog.get_logger("headrace.kernel")
 

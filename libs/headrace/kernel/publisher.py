@@ -5,6 +5,7 @@ from itertools import count
 
 import structlog
 
+from headrace.graph.function_names import name_of
 from headrace.kernel.clock import Clock, SystemClock
 from headrace.kernel.events import (
     Emitted,
@@ -18,7 +19,6 @@ from headrace.kernel.events import (
     RunFinished,
     Stamped,
 )
-from headrace.kernel.journal import name_of
 
 _log = structlog.get_logger("headrace.kernel")
 

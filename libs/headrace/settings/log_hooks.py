@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from headrace.graph.function_names import name_of
+
 Hook = Callable[[Mapping[str, Any]], object]
 
 _log = structlog.get_logger("headrace.logs")
@@ -44,8 +46,7 @@ class LogHook:
         except (Exception, asyncio.CancelledError, structlog.DropEvent) as error:  # noqa: BLE001 - a hook's error is its own
             if not self._has_failed:
                 self._has_failed = True
-                name = getattr(self._hook, "__qualname__", type(self._hook).__qualname__)  # its `repr` may raise, too
-                _log.warning("log_hook_failed", hook=name, error=type(error).__name__)
+                _log.warning("log_hook_failed", hook=name_of(self._hook), error=type(error).__name__)
 
 
 def add_log_hook(hook: Hook) -> LogHook:

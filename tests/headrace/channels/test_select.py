@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.bus.memory.bus import MemoryBus
 from headrace.channels import Nothing, Received, Selected, broadcast, channel, select, watch
 from headrace.errors import ChannelClosedError, ChannelLaggedError
+from headrace.testing.channel_contract import Note
 
 
 async def test_where_two_are_ready_the_one_that_is_not_taken_stays() -> None:
@@ -43,6 +45,12 @@ async def test_a_fair_select_gives_who_follows_an_idle_one_no_more_than_its_shar
         await tx2.send(number)
     places = [(await select(idle, rx1, rx2)).place for _ in range(600)]
     assert 200 < places.count(1) < 400  # 300 on the average; this far off once in 10^15
+
+
+async def test_receivers_over_a_bus_are_refused() -> None:
+    _, rx = channel(Note, distributed=True, bus=MemoryBus(), name="notes")
+    with pytest.raises(TypeError, match="no DistributedReceiver"):
+        await select(rx)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def test_it_waits_for_the_first_and_a_closed_one_is_passed_over() -> None:

@@ -1,6 +1,5 @@
 """What an executor promises, wherever its tasks run: bounds, order, failures, and that nothing outlives it."""
 
-import asyncio
 import contextvars
 import gc
 import threading
@@ -250,24 +249,3 @@ async def test_an_executor_keeps_nothing_of_a_task_that_has_ended() -> None:
 def test_a_concurrency_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="concurrency=0"):
         Executor("inline", concurrency=0)
-
-
-def test_a_task_that_waited_for_what_was_cancelled_fails_alone() -> None:
-    async def wait_in_vain() -> None:
-        cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        cancelled.cancel()
-        await cancelled
-
-    async def work() -> None:
-        async with Executor("inline") as executor:
-            sibling = await executor.submit(double, 2)
-            handle = await executor.submit(wait_in_vain)
-            await handle.wait()
-            assert handle.exit_reason is ExitReason.CANCELLED
-            assert await sibling == 4
-            assert await (await executor.submit(double, 3)) == 6
-        own = asyncio.current_task()
-        assert own is not None
-        assert not own.cancelling()
-
-    asyncio.run(work())

@@ -127,8 +127,7 @@ async def test_an_observer_that_breaks_out_at_the_first_event_leaves_no_reader_b
         raise Outcome
 
     pipe.observe(observe)
-    complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # of the run's task, which nobody waits for
     assert names([event async for event in pipe.events(message)])[0] == "RunStarted"
 
 
@@ -213,32 +212,27 @@ def test_on_trio_what_a_node_raises_beside_errors_ends_its_run_alone() -> None:
     assert anyio.run(follow, backend="trio")[-1] == "RunFinished"
 
 
-async def test_a_starved_join_is_among_the_failures_and_a_run_cut_short_counts_its_tasks() -> None:
-    pipe = answered()
-
-    @pipe.node
-    async def never(message: Item, other: Sum) -> None:
-        """Waits for both."""
-
-    last = finish([event async for event in pipe.events(Many(1), timeout=0.05)])
-    assert last.status is RunState.EXPIRED
+async def test_a_run_cut_short_counts_its_tasks() -> None:
+    last = finish([event async for event in answered().events(Many(1), timeout=0.05)])
     assert last.metrics.tasks > 1
 
-    starved = Pipe("starved")
 
-    @starved.node
+async def test_a_starved_join_is_among_the_failures() -> None:
+    pipe = Pipe("starved")
+
+    @pipe.node
     async def nothing(message: Many) -> Item | None:
         return None
 
-    @starved.node
+    @pipe.node
     async def something(message: Many) -> Sum:
         return Sum(1)
 
-    @starved.node
+    @pipe.node
     async def join(item: Item, total: Sum) -> Done:
         return Done(0)
 
-    events = await story(starved, Many(1))
+    events = await story(pipe, Many(1))
     assert why(events) in finish(events).failures
 
 

@@ -1,0 +1,16 @@
+"""Tells a cancellation that somebody asked of a task from one that came out of what its code waited for."""
+
+import asyncio
+import math
+
+from anyio import current_effective_deadline, get_cancelled_exc_class
+
+
+def was_cancelled() -> bool:
+    """Whether the task that runs, or a scope around it, was cancelled."""
+    if current_effective_deadline() == -math.inf:
+        return True
+    if get_cancelled_exc_class() is not asyncio.CancelledError:
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
