@@ -32,7 +32,7 @@ class Edges:
 def edges_of(plan: ExecutionPlan, group: str) -> Edges:
     """Give where a group's workers write, their own group included."""
     own = [plan.nodes[name] for name in plan.groups[group]]
-    opened = {name for node in own for name in node.opens}
+    opened = _opened(plan, plan.groups[group])
     met = {reach.node for node in own for reach in node.reaches}
     sent = _children(plan, plan.groups[group])
     ticketed = {name for name in _ticketed(plan) if not _always_before(plan, name, plan.groups[group])}
@@ -70,13 +70,21 @@ def _ticketed(plan: ExecutionPlan) -> Mapping[str, PlanNode]:
 
 
 def _always_before(plan: ExecutionPlan, ticketed: str, nodes: Iterable[str]) -> bool:
-    """Tell whether every way to some nodes leads through a keyed one, so that its ticket is used when they run."""
+    """Tell whether every way to some nodes leads through a keyed one, so that its ticket is used when they run.
+
+    A gather of nothing is called at once by what opens it, whatever lies between them.
+    """
     come: set[str] = set()
     ahead = {route.node for route in plan.entry}
     while ahead:
         come |= ahead
-        ahead = _children(plan, ahead - {ticketed}) - come
+        passed = ahead - {ticketed}
+        ahead = (_children(plan, passed) | _opened(plan, passed)) - come
     return come.isdisjoint(set(nodes))
+
+
+def _opened(plan: ExecutionPlan, names: Iterable[str]) -> set[str]:
+    return {gather for name in names for gather in plan.nodes[name].opens}
 
 
 def _children(plan: ExecutionPlan, names: Iterable[str]) -> set[str]:

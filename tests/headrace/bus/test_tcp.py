@@ -71,6 +71,18 @@ async def under_way(broker: Broker, count: int) -> None:
     await wait_until(are, description=f"{count} calls are under way")
 
 
+async def test_a_call_that_is_cancelled_while_it_connects_is_just_cancelled() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:  # accepts nobody
+        port: int = full.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):  # and has no room for another
+            async with client(f"tcp://127.0.0.1:{port}") as bus:
+                call = asyncio.create_task(bus.now_ms())
+                await wait_until(bus._line._connecting.locked, description="it connects")
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+
+
 async def test_calls_that_wait_keep_no_other_waiting() -> None:
     async with (
         serving(MemoryBus(), KEYS) as broker,

@@ -65,6 +65,30 @@ def test_a_group_beside_a_keyed_node_gives_its_tickets_back() -> None:
     )
 
 
+def test_a_group_behind_a_gather_gives_tickets_back_since_a_gather_of_nothing_passes_the_keyed_node_by() -> None:
+    pipe = Pipe("passed_by")
+
+    @pipe.node(group="first")
+    async def split(ask: Ask) -> list[Part]:
+        return []
+
+    @pipe.node(group="keyed", key="id", order="ingress")
+    async def keep(part: Part) -> Other:
+        return Other(part.id)
+
+    @pipe.node(group="keyed")
+    async def collect(others: Gather[Other]) -> Whole:
+        return Whole(str(len(others)))
+
+    @pipe.node(group="behind")
+    async def finish(whole: Whole) -> End:
+        return End(whole.id)
+
+    assert edges_of(pipe.compile(), "behind") == Edges(
+        appends=("keyed", "behind"), lanes=("keep",), alarms=(), may_end_any=True
+    )
+
+
 def test_a_group_appends_to_joins_that_it_completes_by_ending_a_branch() -> None:
     plan = orders.compile()
     assert edges_of(plan, "risk").appends == ("intake", "risk")

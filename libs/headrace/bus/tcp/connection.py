@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._name = name
         self._keyring = keyring
         self._clock = clock
+        self._transport: asyncio.Transport | None = None
         self._cutter = Cutter(handshake.LIMIT_BYTES)
         self._opener: Opener | None = None
         self._asked: dict[int, tuple[asyncio.Future[Given], Method]] = {}
@@ -53,10 +54,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = made = cast("asyncio.Transport", transport)
         nonce = random_bytes(handshake.NONCE_BYTES)
         self._hello = handshake.make_hello(self._keyring, nonce, VERSION, now_ms=self._now_ms())
-        self._transport.write(self._hello.frame)
+        made.write(self._hello.frame)
 
     def data_received(self, data: bytes) -> None:
         """Take every frame that is there."""
@@ -97,7 +98,8 @@ class Connection(asyncio.Protocol):
         if not self.is_over:
             self.is_over = True
             self._why = why
-            self._transport.abort()
+            if self._transport is not None:  # else it was never made
+                self._transport.abort()
 
     async def ask(self, method: Method, arguments: bytes, after: int) -> Given:
         """Ask, and wait for the answer; a cancellation is passed on.
@@ -134,7 +136,7 @@ class Connection(asyncio.Protocol):
         calls_key, answers_key = handshake.connection_keys(self._keyring, hello, welcome)
         self._cutter.limit_bytes = _LONGEST_BYTES
         self._opener = Opener(answers_key, Kind.ANSWERS, window_ms=WINDOW_MS)
-        self._outbox = Outbox(self._transport, Sealer(calls_key, Kind.CALLS), self._clock)
+        self._outbox = Outbox(cast("asyncio.Transport", self._transport), Sealer(calls_key, Kind.CALLS), self._clock)
 
     def _take(self, answer: Answer) -> None:
         asked = self._asked.pop(answer.id, None)
