@@ -1,4 +1,4 @@
-"""A peer of the tcp bus that may say anything: it knows the key, and how frames are made, and keeps to nothing."""
+"""Peers of a broker: a client, and one that may say anything: it knows the key and the frames, and keeps to nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from headrace.bus.tcp import handshake
 from headrace.bus.tcp.broker import Broker
+from headrace.bus.tcp.bus import TcpBus
 from headrace.bus.tcp.frames import Cutter, Kind, Opener, Sealer
 from headrace.bus.tcp.handshake import Hello
 from headrace.bus.tcp.methods import BY_NAME, VERSION, Answer, decode_answers, encode_call, joined
@@ -17,6 +18,15 @@ OLD, NEW = b"o" * 32, b"n" * 32
 KEYS = Keyring({"new": NEW, "old": OLD}, "new")
 WINDOW_MS = 30_000
 LONGEST_BYTES = 1 << 30
+
+
+@asynccontextmanager
+async def client(url: str, *, answer_s: float = 5.0, max_frame_bytes: int = 1 << 26) -> AsyncIterator[TcpBus]:
+    bus = TcpBus(url, KEYS, answer_s=answer_s, max_frame_bytes=max_frame_bytes)
+    try:
+        yield bus
+    finally:
+        await bus.aclose()
 
 
 def call(call_id: int, name: str, arguments: bytes, after: int = 0) -> bytes:

@@ -1,12 +1,11 @@
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
-from tests.headrace.bus.tcp_wire import KEYS, call, intruder
+from tests.headrace.bus.tcp_wire import KEYS, call, client, intruder
 from tests.support.proxy import Proxy
 
 from headrace.bus.memory.bus import MemoryBus
@@ -44,15 +43,6 @@ class TestTcpBus(LaneContract, JoinContract, LoadContract, RunContract, EventCon
 
 
 @asynccontextmanager
-async def client(url: str, *, answer_s: float = 5.0, max_frame_bytes: int = 1 << 26) -> AsyncIterator[TcpBus]:
-    bus = TcpBus(url, KEYS, answer_s=answer_s, max_frame_bytes=max_frame_bytes)
-    try:
-        yield bus
-    finally:
-        await bus.aclose()
-
-
-@asynccontextmanager
 async def behind_proxy(inner: Bus, *, answer_s: float = 5.0) -> AsyncIterator[tuple[Proxy, TcpBus]]:
     async with (
         serving(inner, KEYS) as broker,
@@ -69,18 +59,6 @@ async def under_way(broker: Broker, count: int) -> None:
         return sum(len(peer._under_way) for peer in broker._house.peers) == count
 
     await wait_until(are, description=f"{count} calls are under way")
-
-
-async def test_a_call_that_is_cancelled_while_it_connects_is_just_cancelled() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:  # accepts nobody
-        port: int = full.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):  # and has no room for another
-            async with client(f"tcp://127.0.0.1:{port}") as bus:
-                call = asyncio.create_task(bus.now_ms())
-                await wait_until(bus._line._connecting.locked, description="it connects")
-                call.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await call
 
 
 async def test_calls_that_wait_keep_no_other_waiting() -> None:
@@ -251,44 +229,6 @@ async def test_another_life_of_the_broker_is_told_of_loudly_and_knows_nothing() 
         await bus.aclose()
     assert bus.losses == 1
     assert [(log["event"], log["log_level"]) for log in logs] == [("bus_lost_data", "error")]
-
-
-async def test_nobody_listens_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with client(f"tcp://127.0.0.1:{port}") as bus:
-        with pytest.raises(BusUnavailableError, match="ConnectionRefusedError"):
-            await bus.now_ms()
-
-
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(200)])
-async def test_whoever_else_listens_there_is_refused(said: bytes) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(said)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with client(f"tcp://127.0.0.1:{port}") as bus:
-            with pytest.raises(BusUnavailableError):
-                await bus.now_ms()
-
-
-async def test_many_callers_make_one_connection() -> None:
-    async with serving(MemoryBus(), KEYS) as broker, client(str(broker.address)) as bus:
-        await asyncio.gather(*(bus.now_ms() for _ in range(50)))
-        assert broker.connections == 1
-
-
-async def test_a_closed_bus_stays_closed() -> None:
-    async with serving(MemoryBus(), KEYS) as broker, client(str(broker.address)) as bus:
-        await bus.now_ms()
-        await bus.aclose()
-        await bus.aclose()
-        with pytest.raises(BusUnavailableError, match="it was closed here"):
-            await bus.now_ms()
 
 
 async def test_a_batch_longer_than_a_frame_goes_in_parts_and_in_order() -> None:
