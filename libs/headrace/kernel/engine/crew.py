@@ -47,6 +47,7 @@ class Crew(Generic[Piece]):
         self.longest_queue = 0
         self.hired = 1
         self._workers = 1
+        self._cancelled_before = 0
         self._has_standby = False
         self._turn = _TURN
         self._tasks: Group | None = None
@@ -58,10 +59,22 @@ class Crew(Generic[Piece]):
         """Whether this is a task that others may cancel; with an outlet, the run has a task of its own."""
         return self._outlet is None and _asyncio_task() not in self._beside
 
+    def was_cancelled(self) -> bool:
+        """Whether this is such a task, and was cancelled since the crew began."""
+        if not self.is_callers():
+            return False
+        task = _asyncio_task()
+        return task is not None and task.cancelling() > self._cancelled_before
+
     @property
     def is_ending(self) -> bool:
         """Whether its tasks are cancelled, or about to be."""
-        return self.is_over or (self._tasks is not None and self._tasks.is_ending)
+        return self.is_over or self.is_left
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the task that began it is gone, and the others are cancelled."""
+        return self._tasks is not None and self._tasks.is_ending
 
     async def work(self, begin: Callable[[], None], take: Callable[[Piece], Awaitable[Piece | None]]) -> None:
         """Work until `stop`, with as many tasks as that needs; they have ended when this returns.
@@ -71,6 +84,8 @@ class Crew(Generic[Piece]):
             take: Works on one; gives one to go on with at once, or None. What it finds is put into `ready`.
         """
         self._take = take
+        own = _asyncio_task() if self._outlet is None else None
+        self._cancelled_before = own.cancelling() if own is not None else 0
         try:
             begin()
             if not self._chores and not self._is_steered:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Sequence
 from math import inf
 
 import anyio
+from anyio.lowlevel import checkpoint
 from dishka import AsyncContainer
 from msgspec import structs
 
@@ -146,10 +147,10 @@ class Steps:
         try:
             sent = await self._attempts.make(work, self.request, None)
         except (HopFailedError, asyncio.CancelledError) as error:
-            self._failed(work, error, item, "")
+            await self._failed(work, error, item, "")
             return None
         if sent.again is not None:
-            self._settle_again(work, sent, item, "")
+            await self._settle_again(work, sent, item, "")
             return None
         rest = sent.rest if type(sent) is Sent else None  # `isinstance` of a struct's class costs a call
         local, ready, book = sent.local, self._crew.ready, self._book
@@ -177,10 +178,10 @@ class Steps:
         try:
             sent = await self._attempts.make(work, self.request, state)
         except (HopFailedError, asyncio.CancelledError) as error:
-            self._failed(work, error, item, entry.lane)
+            await self._failed(work, error, item, entry.lane)
             return
         if sent.again is not None:
-            self._settle_again(work, sent, item, entry.lane)
+            await self._settle_again(work, sent, item, entry.lane)
             return
         try:
             saved = admission.save_state(keyed, state)
@@ -188,15 +189,17 @@ class Steps:
             failure = Failure(
                 FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, "", work.node.group, type(error).__name__
             )
+            self.failures.append(failure)
             self._fail(HopFailedError(failure, work), error, item, entry.lane)
             return
         effects = self._book.settle_in_lane(work, sent, item, entry.lane, saved)
         self._tell(work, sent, is_last=not isinstance(sent, Sent) or sent.rest is None)
         self.carry_out(effects)
 
-    def _failed(self, work: Work, error: HopFailedError | asyncio.CancelledError, item: Item, lane: str) -> None:
+    async def _failed(self, work: Work, error: HopFailedError | asyncio.CancelledError, item: Item, lane: str) -> None:
         """Settle a call that failed for good, or that its own node cancelled; any other cancellation goes on."""
         if isinstance(error, HopFailedError):
+            await self._unless_cancelled(error.failure)
             self._fail(error, error.__cause__, item, lane)
             return
         task = asyncio.current_task()
@@ -205,7 +208,17 @@ class Steps:
             raise error
         task.uncancel()  # it must not end as a silent success
         cancelled = NodeCancelledError()
-        self._fail(self._attempts.failed(work, cancelled), cancelled, item, lane)
+        failed = self._attempts.failed(work, cancelled)
+        self.failures.append(failed.failure)
+        self._fail(failed, cancelled, item, lane)
+
+    async def _unless_cancelled(self, failure: Failure) -> None:
+        """Go on with the cancellation that a node answered with a failure, where there was one."""
+        self.failures.append(failure)
+        if anyio.current_effective_deadline() == -inf:
+            await checkpoint()
+        if self._crew.is_left or self._crew.was_cancelled():
+            raise asyncio.CancelledError
 
     def _tell(self, work: Work, sent: Dispatch, *, is_last: bool) -> None:
         if self._is_heard:
@@ -215,18 +228,19 @@ class Steps:
                 self._told.settled(self._book.run, work, sent)
 
     def _fail(self, failed: HopFailedError, cause: BaseException | None, item: Item, lane: str) -> None:
-        self.failures.append(failed.failure)
         was_open = self._book.is_open
         effects = self._book.fail(failed.work, ended(RunState.FAILED, failed.failure), item, lane)
         if was_open:
             self.cause = cause
         self.carry_out(effects)
 
-    def _settle_again(self, work: Work, sent: Dispatch, item: Item, lane: str) -> None:
+    async def _settle_again(self, work: Work, sent: Dispatch, item: Item, lane: str) -> None:
         """Let a call be made once more, when its time or its signal has come."""
         if sent.failure is not None:
-            self.failures.append(sent.failure)
-        elif isinstance(sent.again, Suspend) and self._is_heard:
+            await self._unless_cancelled(sent.failure)
+        if self._crew.is_over:
+            return
+        if isinstance(sent.again, Suspend) and self._is_heard:
             self._told.suspended(work, sent.again)
         again = _again(work) if sent.failure is not None else work
         back = Item((as_frame(again),), item.ticket)
