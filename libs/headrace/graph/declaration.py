@@ -20,7 +20,7 @@ class NodeOptions(TypedDict, total=False):
         name: Its name, the function's by default.
         retry: How failures are tried again; a number is the calls in all.
         timeout: Seconds for one call.
-        concurrency: Calls at a time in one process.
+        concurrency: Calls at a time in one process; a thread whose time is up counts until it ends.
         executor: Where it runs: "inline" is the event loop, the default of an `async def`; "thread" is that of a `def`;
             "process" is a child process of the worker, "ray" a Ray cluster.
         key: The field of its message by which work is ordered, or a function from the message to the key. Work of one

@@ -1,7 +1,6 @@
 """One call of a node's function: off the event loop where it is synchronous, bounded in time, its outputs in a list."""
 
 import inspect
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import partial
@@ -9,7 +8,7 @@ from itertools import takewhile
 from typing import Any, cast
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from headrace.graph.plan import PlanNode
 from headrace.kernel.elsewhere import Call as Call  # noqa: PLC0414 - what the functions here make
 from headrace.kernel.elsewhere import Elsewhere
 from headrace.kernel.journal import NodeTimeoutError
+from headrace.kernel.threads import in_thread, in_turn
 
 _TURN = 64  # outputs of a generator that never waits, before others and cancellations have their turn
 
@@ -54,7 +54,8 @@ def compile_call(node: PlanNode, middleware: Sequence[Middleware] = (), elsewher
     """Give the function that calls a node with its parameters by name, and gives what it returned or yielded.
 
     A synchronous function runs in a thread. When its time is up its caller goes on and the thread's result is
-    dropped; Python cannot stop the thread itself. The time starts when the call does, not while it waits for its turn.
+    dropped; Python cannot stop the thread itself, which has its turn until it ends. The time starts when the call
+    does, not while it waits for its turn.
 
     Args:
         middleware: The first is the outermost. It runs on the event loop, within the call's time and turn.
@@ -64,11 +65,10 @@ def compile_call(node: PlanNode, middleware: Sequence[Middleware] = (), elsewher
         RuntimeError: Such a node has nowhere to run.
     """
     call = _from_elsewhere(node, middleware, elsewhere) if node.runs_elsewhere else _from_here(node, middleware)
-    if node.concurrency is not None:
-        call = partial(_limited, call, CapacityLimiter(node.concurrency))
-    elif not node.is_async and not node.runs_elsewhere:
-        call = partial(_sharing_threads, call)
-    return call
+    limiter = CapacityLimiter(node.concurrency) if node.concurrency is not None else None
+    if not node.is_async and not node.runs_elsewhere:
+        return partial(in_turn, call, limiter)
+    return partial(_limited, call, limiter) if limiter is not None else call
 
 
 def _from_here(node: PlanNode, middleware: Sequence[Middleware]) -> Call:
@@ -148,8 +148,8 @@ async def _from_thread(function: Callable[..., Any], arguments: dict[str, Any], 
             returned = takewhile(lambda _: not is_left, returned)
         return listed(returned, is_series=is_series)
 
-    try:  # bounded further out; a limiter is of one event loop
-        return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=CapacityLimiter(math.inf))
+    try:
+        return await in_thread(call)
     finally:
         is_left = True
 
@@ -162,11 +162,6 @@ async def _bounded(call: Call, timeout_s: float, arguments: dict[str, Any]) -> l
 
 async def _limited(call: Call, limiter: CapacityLimiter, arguments: dict[str, Any]) -> list[Any]:
     async with limiter:
-        return await call(arguments)
-
-
-async def _sharing_threads(call: Call, arguments: dict[str, Any]) -> list[Any]:
-    async with to_thread.current_default_thread_limiter():
         return await call(arguments)
 
 

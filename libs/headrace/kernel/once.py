@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from anyio import to_thread
 
 from headrace.kernel.store import RunStore
+from headrace.kernel.threads import in_thread, in_turn
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -28,5 +28,5 @@ async def once(store: RunStore, trace_id: str, name: str, function: Callable[[],
 async def _called(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - as above
     if inspect.iscoroutinefunction(function):
         return await function()
-    made = await to_thread.run_sync(function, abandon_on_cancel=True)
+    made = await in_turn(in_thread, None, function)
     return await made if inspect.isawaitable(made) else made
