@@ -26,7 +26,7 @@ class Ring(Generic[T]):
         self._kept: deque[T] = deque(maxlen=capacity)
         self.sent = 0
         self.senders = self.receivers = 0
-        self.news = Waiters(lambda: False)  # all are always woken, so nobody has to wake another
+        self.news = Waiters(lambda _: False)  # all are always woken, so nobody has to wake another
 
     @property
     def oldest(self) -> int:

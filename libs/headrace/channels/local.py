@@ -30,26 +30,28 @@ class Queue(Generic[T]):
         self._capacity = capacity
         self._held: deque[T] = deque()
         self.senders = self.receivers = 0
-        self.room = Waiters(lambda: len(self._held) < self._capacity)
-        self.messages = Waiters(lambda: bool(self._held))
+        self.room = Waiters(lambda promised: len(self._held) + promised < self._capacity)
+        self.messages = Waiters(lambda promised: len(self._held) > promised)
 
     def put(self, value: T) -> Sent:
-        """Take a message in, where there is room and somebody left to receive it."""
+        """Take a message in, where somebody is left to receive it, and there is room that nobody was promised."""
         if not self.receivers:
             return Sent.CLOSED
-        if len(self._held) >= self._capacity:
+        if len(self._held) + self.room.promised >= self._capacity:
             return Sent.FULL
         self._held.append(value)
         self.messages.wake()
         return Sent.SENT
 
     def take(self) -> Received[T] | Nothing:
-        """Give the oldest message out."""
-        if self._held:
+        """Give the oldest message out, where nobody was promised it."""
+        if len(self._held) > self.messages.promised:
             value = self._held.popleft()
             self.room.wake()
+            if not self.senders and not self._held:
+                self.messages.wake_all()
             return Received(value)
-        return Nothing.EMPTY if self.senders else Nothing.CLOSED
+        return Nothing.EMPTY if self.senders or self._held else Nothing.CLOSED
 
     def lose_sender(self) -> None:
         """Count a sending end out; with the last one, nothing more comes."""

@@ -41,13 +41,20 @@ async def select(*receivers: ReceivingEnd[T], is_biased: bool = False) -> Select
             raise TypeError(f"select takes receivers within this process, and no {type(receiver).__name__}")
     await checkpoint()
     places = range(len(receivers))
+    has_looked = False
     while True:
-        selected, is_open = _look(receivers, places if is_biased else random.sample(places, len(places)))
+        try:
+            if has_looked:
+                await _wait(receivers)
+            selected, is_open = _look(receivers, places if is_biased else random.sample(places, len(places)))
+            has_looked = True
+        finally:
+            for receiver in receivers:
+                receiver.waiters.pass_on()
         if selected is not None:
             return selected
         if not is_open:
             raise ChannelClosedError("no sender of any receiver is left, and all was received")
-        await _wait(receivers)
 
 
 def _look(receivers: tuple[ReceivingEnd[T], ...], places: Sequence[int]) -> tuple[Selected[T] | None, bool]:

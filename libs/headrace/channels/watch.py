@@ -16,7 +16,7 @@ class Watched(Generic[T]):
         self.value = value
         self.version = 0
         self.senders = 0
-        self.news = Waiters(lambda: False)  # all are always woken, so nobody has to wake another
+        self.news = Waiters(lambda _: False)  # all are always woken, so nobody has to wake another
 
 
 class WatchSender(End, Generic[T]):

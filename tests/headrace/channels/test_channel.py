@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import chain, zip_longest
 
 import anyio
 import pytest
@@ -25,20 +26,27 @@ class TestLocal(ChannelContract):
         return make
 
 
-async def test_a_message_whose_receiver_is_cancelled_in_the_same_instant_goes_to_another() -> None:
+async def test_a_message_whose_receiver_is_cancelled_in_the_same_instant_is_not_lost() -> None:
     tx, rx = channel(int)
+    got: list[int] = []
     async with anyio.create_task_group() as tasks:
         scope = anyio.CancelScope()
 
         async def doomed() -> None:
             with scope:
-                await rx.clone().recv()
+                got.append(await rx.clone().recv())
+
+        async def heir() -> None:
+            got.append(await rx.recv())
 
         tasks.start_soon(doomed)
         await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(heir)
         await tx.send(1)
         scope.cancel()
-        assert await rx.recv() == 1
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert got == [1]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -126,3 +134,94 @@ async def test_a_message_that_is_there_is_had_at_once() -> None:
 def test_a_capacity_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity=0"):
         channel(int, capacity=0)
+
+
+async def test_room_that_comes_is_for_who_waits_for_it_not_for_who_comes_later() -> None:
+    tx, rx = channel(int, capacity=1)
+    await tx.send(1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tx.clone().send, 2)
+        await anyio.wait_all_tasks_blocked()
+        assert await rx.try_recv() == Received(1)
+        assert await tx.try_send(3) is Sent.FULL
+    assert await rx.try_recv() == Received(2)
+
+
+async def test_a_message_that_comes_is_for_who_waits_for_it_not_for_who_comes_later() -> None:
+    tx, rx = channel(int)
+    got: list[int] = []
+
+    async def wait() -> None:
+        got.append(await rx.clone().recv())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        await tx.send(1)
+        assert await rx.try_recv() is Nothing.EMPTY
+    assert got == [1]
+
+
+async def test_a_busy_sender_keeps_no_other_from_its_turn_nor_a_busy_receiver() -> None:
+    tx, rx = channel(str, capacity=1)
+    got: dict[str, list[str]] = {"first": [], "second": []}
+
+    async def send(own: Sender[str], name: str) -> None:
+        async with own:
+            for _ in range(100):
+                await own.send(name)
+
+    async def receive(own: Receiver[str], name: str) -> None:
+        async with own:
+            async for value in own:
+                got[name].append(value)
+
+    async with anyio.create_task_group() as tasks, tx, rx:
+        for name in got:
+            tasks.start_soon(send, tx.clone(), name)
+            tasks.start_soon(receive, rx.clone(), name)
+    for received in got.values():
+        assert 80 < len(received) < 120
+    order = list(chain.from_iterable(zip_longest(*got.values(), fillvalue="")))
+    assert 30 < order[:100].count("first") < 70
+
+
+async def test_who_is_promised_a_message_and_closes_its_end_leaves_it_to_another() -> None:
+    tx, rx = channel(int)
+    closing, heir = rx.clone(), rx.clone()
+    got: list[int] = []
+
+    async def closed() -> None:
+        with pytest.raises(ChannelClosedError):
+            await closing.recv()
+
+    async def wait() -> None:
+        got.append(await heir.recv())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(closed)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        await tx.send(1)
+        closing.close()
+    assert got == [1]
+
+
+async def test_who_waits_behind_the_last_message_is_told_that_no_other_comes() -> None:
+    tx, rx = channel(int)
+    ended: list[int] = []
+
+    async def drain() -> None:
+        async with rx.clone() as own:
+            ended.append(len([value async for value in own]))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(drain)
+        await anyio.wait_all_tasks_blocked()
+        for number in range(3):
+            await tx.send(number)
+        tx.close()
+    assert sum(ended) == 3
+    assert len(ended) == 5
