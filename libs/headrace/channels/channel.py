@@ -47,7 +47,8 @@ def channel(
             this gives, one that is neither used nor closed does not count.
         bus: What carries it.
         name: Its name there.
-        lease_s: Seconds of silence after which an end is taken for dead, and what it had received for not done.
+        lease_s: Seconds of silence after which an end is taken for dead, and what it had received for not done. One
+            that is held open, by `async with`, is not silent.
     """
     if capacity < 1:
         raise ValueError(f"capacity={capacity} must be at least 1")

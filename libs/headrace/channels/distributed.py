@@ -1,12 +1,14 @@
 """The channel between processes and hosts: the same contract, over a bus.
 
 A message is taken by one receiver and settled when that one asks for the next or closes. What a receiver had not
-settled when it died, or was silent for longer than its lease, goes to another: so a crash repeats a message, and never
-loses one.
+settled when it died goes to another: so a crash repeats a message, and never loses one. An end has died when it was
+silent for longer than its lease; one that is held open, by `async with`, says again and again that it is there.
 """
 
+import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
@@ -14,13 +16,14 @@ from anyio import Lock, WouldBlock
 
 from headrace.channels.ends import Nothing, Received, Sent
 from headrace.channels.port import ChannelBus, ChannelEnd, Reply, Side, Word
-from headrace.errors import ChannelClosedError
+from headrace.errors import ChannelClosedError, HeadraceError
 from headrace.kernel.clock import random_bytes
 from headrace.wire.codec import MessageCodec
 
 T = TypeVar("T")
 
 _ID_BYTES = 8
+_BEAT = 1 / 3  # of its lease: after that an end says again that it is there
 _WAIT_S = 1.0  # then it asks again anyway: an end that died tells nobody
 
 
@@ -44,6 +47,12 @@ class Family:
             await self.bus.channel_join(end)
             self._absent.pop(end, None)
 
+    async def stay(self, end: ChannelEnd) -> None:
+        """Say that an end which is there still is, as well as that can be said now."""
+        if end not in self._absent:
+            with suppress(HeadraceError):
+                await self.bus.channel_join(end)
+
     async def leave(self, end: ChannelEnd, settled: str) -> None:
         """Have an end be gone, after its clones are there."""
         for absent in tuple(self._absent):
@@ -57,15 +66,23 @@ class _DistributedEnd:
         self._end = family.born()
         self._lock = Lock()  # one step of an end at a time: its messages are numbered, or settled one by one
         self._settled = ""
+        self._beating = Lock()
+        self._beats: asyncio.Task[None] | None = None
         self.is_closed = False
 
     async def aclose(self) -> None:
         """Close this end; idempotent."""
         if not self.is_closed:
             self.is_closed = True
-            await self._family.leave(self._end, self._settled)
+            async with self._beating:  # a word that comes after its last one would have it be there again
+                if self._beats is not None:
+                    self._beats.cancel()
+                await self._family.leave(self._end, self._settled)
 
     async def __aenter__(self) -> Self:
+        """Hold it open: it says by itself that it is there, however long nothing is sent or received."""
+        if self._beats is None and not self.is_closed:
+            self._beats = asyncio.create_task(self._beat())
         return self
 
     async def __aexit__(
@@ -73,13 +90,19 @@ class _DistributedEnd:
     ) -> None:
         await self.aclose()
 
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._end.lease_s * _BEAT)
+            async with self._beating:
+                await self._family.stay(self._end)
+
     def _require_open(self) -> None:
         if self.is_closed:
             raise ChannelClosedError("this end was closed")
 
     async def _wait(self, reply: Reply) -> None:
         # jitter keeps many who wait for the same from asking all at once
-        wait_s = min(_WAIT_S, self._end.lease_s / 3) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+        wait_s = min(_WAIT_S, self._end.lease_s * _BEAT) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
         await self._family.bus.channel_wait(self._end, reply.mark, wait_s)
 
 

@@ -15,7 +15,7 @@ from headrace.bus.redis.bus import RedisBus
 from headrace.channels import Nothing, Receiver, Sender, Sent, channel
 from headrace.channels.distributed import DistributedReceiver, DistributedSender
 from headrace.channels.port import ChannelBus, ChannelEnd, Reply
-from headrace.errors import BusUnavailableError, InvalidMessageError
+from headrace.errors import BusUnavailableError, ChannelClosedError, InvalidMessageError
 from headrace.testing.channel_contract import ChannelContract, MakeChannel, Note
 from headrace.testing.clock import ManualClock
 
@@ -196,6 +196,82 @@ async def test_a_receiver_that_was_silent_for_longer_than_its_lease_is_sent_to_a
     await tx.aclose()
     assert [note async for note in late][-1] == Note(2)
     await late.aclose()
+
+
+class Counting:
+    """A bus that counts how often ends say that they are there."""
+
+    def __init__(self, bus: ChannelBus) -> None:
+        self._bus = bus
+        self.joins = 0
+        self.is_away = False
+        self._beat = anyio.Event()
+        self.channel_leave = bus.channel_leave
+        self.channel_put = bus.channel_put
+        self.channel_take = bus.channel_take
+        self.channel_wait = bus.channel_wait
+
+    async def channel_join(self, end: ChannelEnd) -> None:
+        self.joins += 1
+        beat, self._beat = self._beat, anyio.Event()
+        beat.set()
+        if self.is_away:
+            raise BusUnavailableError("here", "away")
+        await self._bus.channel_join(end)
+
+    async def until(self, joins: int) -> None:
+        while self.joins < joins:
+            await self._beat.wait()
+
+
+async def test_an_end_that_is_held_open_is_there_however_long_it_is_quiet(bus: ChannelBus) -> None:
+    counting = Counting(bus)
+    tx, rx = ends(counting, lease_s=1.2)
+    async with tx, rx:
+        await tx.send(Note(1))
+        assert await rx.recv() == Note(1)
+        _, other = ends(bus)
+        before = counting.joins
+        await counting.until(before + 2 * 4)  # of two ends, a third of the lease apart: longer than the lease
+        assert await other.try_recv() is Nothing.EMPTY  # the sender is there, and what the receiver holds is its own
+        await other.aclose()
+
+
+async def test_an_end_that_was_not_used_is_not_there_by_being_held_open(bus: ChannelBus) -> None:
+    counting = Counting(bus)
+    tx, rx = ends(counting, lease_s=0.03)
+    used, _ = ends(counting, lease_s=0.03)
+    async with tx, used:
+        await used.send(Note(1))
+        await counting.until(4)
+    assert [note async for note in rx] == [Note(1)]
+    await rx.aclose()
+
+
+async def test_an_end_that_is_held_open_outlives_a_bus_that_is_away_for_a_moment(bus: ChannelBus) -> None:
+    counting = Counting(bus)
+    tx, rx = ends(counting, lease_s=0.06)
+    async with tx, rx:
+        await tx.send(Note(1))
+        counting.is_away = True
+        await counting.until(counting.joins + 4)
+        counting.is_away = False
+        await counting.until(counting.joins + 2)
+        assert await rx.recv() == Note(1)
+
+
+async def test_a_closed_end_says_nothing_more(bus: ChannelBus) -> None:
+    counting = Counting(bus)
+    tx, rx = ends(counting, lease_s=0.03)
+    async with tx:
+        await tx.send(Note(1))
+        await tx.aclose()
+        closed = counting.joins
+        async with rx:
+            assert await rx.recv() == Note(1)
+            await counting.until(closed + 4)
+            with pytest.raises(ChannelClosedError):
+                await rx.recv()
 
 
 PROGRAM = """
