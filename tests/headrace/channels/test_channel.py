@@ -177,7 +177,6 @@ async def test_a_busy_sender_and_receiver_keep_nobody_from_sending() -> None:
         tasks.start_soon(send)
         while "other" not in got:
             got.append(await rx.recv())
-        rx.close()
         tasks.cancel_scope.cancel()
     assert got == ["first", "other"]
 
