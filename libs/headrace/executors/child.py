@@ -9,6 +9,7 @@ import queue
 import signal
 import sys
 import threading
+from functools import partial
 from typing import BinaryIO
 
 from headrace.executors.await_here import make
@@ -56,4 +57,6 @@ def _take_over(descriptor: int, instead: str | None) -> int:
     ours = os.dup(descriptor)
     other = os.open(instead, os.O_RDONLY) if instead is not None else sys.stderr.fileno()
     os.dup2(other, descriptor)
+    # what a task forks may live longer than this process, and would hide its death from who reads the pipe
+    os.register_at_fork(after_in_child=partial(os.dup2, descriptor, ours))
     return ours

@@ -100,6 +100,24 @@ async def test_a_killed_child_fails_its_task_and_no_other(executor: Executor, tm
     assert await (await executor.submit(abs, -4)) == 4
 
 
+async def test_a_killed_child_is_told_of_although_a_fork_of_it_lives_on(executor: Executor, tmp_path: Path) -> None:
+    heir = tmp_path / "heir"
+
+    def fork_and_die() -> None:
+        pid = os.fork()
+        if not pid:
+            threading.Event().wait()
+        heir.write_text(str(pid))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        with anyio.fail_after(30), pytest.raises(TaskCrashedError):
+            await (await executor.submit(fork_and_die))
+        assert is_alive(int(heir.read_text()))
+    finally:
+        os.kill(int(heir.read_text()), signal.SIGKILL)
+
+
 async def test_a_child_that_was_killed_while_idle_is_replaced_and_fails_no_task() -> None:
     processes = Processes()
     async with processes:
