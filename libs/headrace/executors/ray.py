@@ -1,13 +1,15 @@
 """Tasks on Ray: in the processes of a cluster, or of this machine where no cluster is named.
 
 A cluster is what `ray.init` finds: the one that the process is connected to already, or that of `RAY_ADDRESS`, or one
-started for the purpose, which ends with the executor. Its machines need the same code installed. A task that is
-cancelled is cancelled in Ray, by force, for nothing else stops code that does not return to Python.
+started for the purpose, which ends with the last executor of the process that runs on it. Its machines need the same
+code installed. A task that is cancelled is cancelled in Ray, by force, for nothing else stops code that does not return
+to Python.
 """
 
 import importlib
 import threading
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -29,23 +31,21 @@ class Ray:
     """Runs tasks on Ray, as many as the executor allows and the cluster has cores for."""
 
     def __init__(self) -> None:
-        self._ours: _Local | None = None
+        self._holds = False
         # a task that was lost is its caller's to repeat, who knows whether it may be
         self._remote = _ray.remote(max_retries=0)(_answer)
 
     async def __aenter__(self) -> Self:
-        if not _ray.is_initialized():
-            self._ours = _Local()
-            await to_thread.run_sync(self._ours.start)
+        self._holds = await to_thread.run_sync(_local.hold)
         return self
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ours is not None:
-            ours, self._ours = self._ours, None
+        if self._holds:
+            self._holds = False
             with CancelScope(shield=True):
-                await to_thread.run_sync(ours.stop)
+                await to_thread.run_sync(_local.release)
 
     def is_stoppable(self, call: Callable[[], Any]) -> bool:  # noqa: ARG002 - every call can be stopped
         return True
@@ -82,36 +82,54 @@ class Ray:
 
 
 class _Local:
-    """Ray as this process has connected to it or started it, which takes seconds.
+    """Ray as this process has connected to it or started it, which takes seconds; until the last who holds it is gone.
 
     What Ray starts dies with the thread that has started it, so that has to be one that lives.
     """
 
     def __init__(self) -> None:
-        self._thread = threading.Thread(target=self._live, name="ray", daemon=True)
-        self._started, self._stopping = threading.Event(), threading.Event()
-        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread()
 
-    def start(self) -> None:
+    def hold(self) -> bool:
+        """Have Ray here until `release`; False where somebody else has connected this process, whose it stays."""
+        with self._lock:
+            if not self._holders:
+                if _ray.is_initialized():
+                    return False
+                self._start()
+            self._holders += 1
+            return True
+
+    def release(self) -> None:
+        """Need it no more; once for each `hold`."""
+        with self._lock:
+            self._holders -= 1
+            if not self._holders:
+                self._stopping.set()
+                self._thread.join()
+
+    def _start(self) -> None:
+        started: Future[None] = Future()
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._live, args=(started,), name="ray", daemon=True)
         self._thread.start()
-        self._started.wait()
-        if self._error is not None:
-            raise self._error
+        started.result()
 
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _live(self) -> None:
+    def _live(self, started: "Future[None]") -> None:
         try:
             _ray.init(include_dashboard=False, logging_level="error")
         except BaseException as error:  # noqa: BLE001 - raised where it was started
-            self._error = error
+            started.set_exception(error)
             return
-        finally:
-            self._started.set()
+        started.set_result(None)
         self._stopping.wait()
         _ray.shutdown()
+
+
+_local = _Local()
 
 
 def _answer(frame: bytes) -> bytes:

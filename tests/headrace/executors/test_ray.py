@@ -1,6 +1,7 @@
 """Tasks on a real Ray, started for these tests."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -122,3 +123,34 @@ async def test_tasks_run_on_trio_beside_ray(executor: Executor) -> None:
     thread.start()
     await anyio.to_thread.run_sync(thread.join)
     assert seen == [1, 2]
+
+
+SEVERAL = """
+import asyncio
+import ray
+from headrace.executors import Executor
+
+async def use(number, opened, closing):
+    async with Executor("ray", concurrency=1) as executor:
+        opened.set()
+        await closing.wait()
+        print(await executor.map(abs, [number]), ray.is_initialized(), flush=True)
+
+async def main():
+    opened, closing = [asyncio.Event() for _ in range(2)], [asyncio.Event() for _ in range(2)]
+    tasks = [asyncio.create_task(use(-each, opened[each], closing[each])) for each in range(2)]
+    for each in range(2):
+        await opened[each].wait()
+    for each in range(2):
+        closing[each].set()
+        await tasks[each]
+    print(ray.is_initialized(), flush=True)
+    await use(-2, *opened)
+
+asyncio.run(main())
+"""
+
+
+async def test_ray_ends_with_the_last_executor_of_the_process_that_runs_on_it() -> None:
+    done = await anyio.run_process([sys.executable, "-c", SEVERAL])
+    assert done.stdout.decode().splitlines() == ["[0] True", "[1] True", "False", "[2] True"]
