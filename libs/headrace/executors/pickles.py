@@ -18,7 +18,7 @@ class Answer:
     """What a call came to: a value, or an error with the traceback of where it was raised."""
 
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     trace: str = ""
 
     def result(self) -> Any:  # noqa: ANN401 - whatever a user's function returns
@@ -74,7 +74,8 @@ def answer(frame: bytes, make: Callable[[Any], Any]) -> bytes:
 
 def _failure(error: BaseException) -> bytes:
     trace = "".join(traceback.format_exception(error))
-    sent = error if isinstance(error, Exception) else TaskUnpicklableError("the task's end", type(error).__name__)
+    is_for_others = isinstance(error, (KeyboardInterrupt, GeneratorExit))  # here they would be for this process
+    sent = TaskUnpicklableError("the task's end", type(error).__name__) if is_for_others else error
     try:
         blob = _dumps(Answer(error=sent, trace=trace))
         pickle.loads(blob)  # noqa: S301 - our own; an exception may pickle and not come back

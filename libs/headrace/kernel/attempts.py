@@ -1,6 +1,5 @@
 """Attempts: one call of a node, from its arguments to where its outputs go, or how it is to be tried again."""
 
-import asyncio
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -92,7 +91,7 @@ class Attempts:
                 returned = await self._call(work, request, state, origin, publisher)
             took_s = perf_counter() - started_s if is_heard else 0.0
             dispatch = self._dispatcher.dispatch(work, returned)
-        except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - whatever a node raises, classified
+        except BaseException as raised:  # noqa: BLE001 - whatever a node raises, classified
             return self._failed(work, as_failure(raised), origin, started_s, publisher)
         finally:
             current_call.reset(token)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import structlog
+from anyio import get_cancelled_exc_class
 from msgspec import structs
 
 from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError, TaskCrashedError
@@ -24,6 +26,10 @@ class NodeTimeoutError(TimeoutError):
 
 class NodeCancelledError(Exception):
     """A node's call, or a hook, ended with a cancellation that nobody had asked of it: of a task it waited for."""
+
+
+class NodeExitedError(Exception):
+    """A node's call raised what is no error, as `sys.exit` does; its process goes on, for it serves others too."""
 
 
 class NoRouteError(Exception):
@@ -74,13 +80,28 @@ def classify(
     return failure
 
 
-def as_failure(raised: Exception | asyncio.CancelledError) -> Exception:
-    """Tell a cancellation of this task, which goes on, from one that came out of what a node waited for."""
-    if not isinstance(raised, asyncio.CancelledError):
+def as_failure(raised: BaseException) -> Exception:
+    """Tell what a node's call failed with; what is for others goes on: interrupts, and cancellations of this task.
+
+    A cancellation that nobody asked of this task came out of what the node waited for.
+    """
+    if isinstance(raised, Exception):
         return raised
-    if was_cancelled():
+    cancelled = get_cancelled_exc_class()
+    is_own = cancelled is asyncio.CancelledError and not was_cancelled()  # trio's comes of no other task
+    if _is_among(raised, (KeyboardInterrupt, GeneratorExit)) or (not is_own and _is_among(raised, cancelled)):
         raise raised
-    return NodeCancelledError()
+    if isinstance(raised, asyncio.CancelledError):
+        return NodeCancelledError()
+    exited = NodeExitedError(type(raised).__name__)
+    exited.__cause__ = raised
+    return exited
+
+
+def _is_among(raised: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    if isinstance(raised, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", raised).subgroup(kinds) is not None
+    return isinstance(raised, kinds)
 
 
 def _text_of(error: Exception) -> str:

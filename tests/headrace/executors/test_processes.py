@@ -70,14 +70,23 @@ async def test_what_a_task_raises_is_raised_here_with_where_it_was_raised(execut
     assert "in another process" in raised.value.__notes__[0]
 
 
+async def test_a_task_that_exits_raises_that_here_as_one_in_a_thread_does(executor: Executor) -> None:
+    with pytest.raises(SystemExit, match="3"):
+        await (await executor.submit(sys.exit, 3))
+    assert await (await executor.submit(abs, -1)) == 1
+
+
 async def test_what_has_no_form_to_travel_in_fails_its_task_alone(executor: Executor) -> None:
     def odd() -> None:
         raise OddError("one", "two")
 
+    def interrupt() -> None:
+        raise KeyboardInterrupt  # of the child's, which must not end this program
+
     for call, what in (
         (threading.Lock, "the task's value"),
         (odd, "the task's exception"),
-        (lambda: sys.exit(3), "the task's end"),
+        (interrupt, "the task's end"),
     ):
         with pytest.raises(TaskUnpicklableError, match=what):
             await (await executor.submit(call))

@@ -15,8 +15,8 @@ from tests.headrace.kernel.engine.pipes import Done, Item, Many, Sum, chain
 from tests.headrace.kernel.engine.told import finish, names, story, why
 
 from headrace import CompileError, Context, Pipe, Retry, RunFailedError
-from headrace.errors import FailureKind
-from headrace.kernel.events import Emitted, KernelEvent, NodeStarted, RunFinished
+from headrace.errors import FailureKind, FailureSource
+from headrace.kernel.events import Emitted, KernelEvent, NodeFailed, NodeStarted, RunFinished
 from headrace.ledger.values import RunState
 from headrace.testing.harness import SyncHarness
 
@@ -196,20 +196,76 @@ def test_the_callers_context_reaches_the_nodes(backend: str) -> None:
     assert seen == ["somebody"]
 
 
-def test_on_trio_what_a_node_raises_beside_errors_ends_its_run_alone() -> None:
-    class Outcome(BaseException):
-        """As a test framework raises."""
+class Outcome(BaseException):
+    """As a test framework raises."""
 
+
+@BACKENDS
+@pytest.mark.parametrize(
+    "raised", [SystemExit(3), Outcome(), BaseExceptionGroup("several", [SystemExit(3), ValueError()])]
+)
+@pytest.mark.parametrize("is_sync", [True, False])
+def test_what_a_node_raises_beside_errors_is_its_failure(backend: str, raised: BaseException, is_sync: bool) -> None:
     pipe = Pipe("broken")
+
+    async def asynchronous(message: Many) -> Sum:
+        raise raised
+
+    def synchronous(message: Many) -> Sum:
+        raise raised
+
+    pipe.node(synchronous if is_sync else asynchronous)
+    heard = anyio.run(partial(story, pipe, Many(1)), backend=backend)
+    assert any(isinstance(event, NodeFailed) for event in heard)
+    assert (why(heard).error, why(heard).source) == ("NodeExitedError", FailureSource.USER_CODE)
+    with pytest.raises(RunFailedError) as failed:
+        anyio.run(pipe.run, Many(1), backend=backend)
+    assert failed.value.__cause__ is not None
+    assert failed.value.__cause__.__cause__ is raised
+
+
+def test_an_interrupt_is_the_programs_and_no_nodes_failure() -> None:
+    pipe = Pipe("interrupted")
+
+    @pipe.node
+    async def interrupt(message: Many) -> Sum:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipe.run_sync(Many(1))
+
+
+@BACKENDS
+def test_a_cancellation_of_asyncios_is_a_failure_of_its_node_wherever_it_was_not_asked_for(backend: str) -> None:
+    pipe = Pipe("foreign")
+
+    @pipe.node
+    async def foreign(message: Many) -> Sum:
+        raise asyncio.CancelledError
+
+    heard = anyio.run(partial(story, pipe, Many(1)), backend=backend)
+    assert (why(heard).error, why(heard).source) == ("NodeCancelledError", FailureSource.USER_CODE)
+
+
+@BACKENDS
+def test_a_cancellation_among_what_a_node_raises_goes_on(backend: str) -> None:
+    pipe = Pipe("several")
 
     @pipe.node
     async def fail(message: Many) -> Sum:
-        raise Outcome
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.sleep_forever)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise SystemExit(3)
+        return Sum(0)
 
-    async def follow() -> list[str]:
-        return names(await story(pipe, Many(1)))
+    async def follow() -> list[KernelEvent]:
+        async with pipe.events(Many(1), timeout=0.02) as events:
+            return [event async for event in events]
 
-    assert anyio.run(follow, backend="trio")[-1] == "RunFinished"
+    assert finish(anyio.run(follow, backend=backend)).status is RunState.EXPIRED
 
 
 async def test_a_run_cut_short_counts_its_tasks() -> None:
