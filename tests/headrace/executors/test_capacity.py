@@ -28,6 +28,18 @@ def write(root: Path, files: dict[str, str]) -> Path:
         ({"sys/fs/cgroup/cpu.max": "150000 100000\n"}, min(2, ALL)),
         ({"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, ALL),
         ({"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "1000\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "50000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/cpu.max": "50000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/seen/outside\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/others/cpu.max": "50000 100000\n"}, ALL),
+        (
+            {
+                "proc/self/cgroup": "3:cpu,cpuacct:/a\n1:memory:/b\n0::/\n",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "1000\n",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+            },
+            1,
+        ),
     ],
 )
 def test_cores_are_those_of_the_affinity_and_the_quota(tmp_path: Path, files: dict[str, str], count: int) -> None:
@@ -58,6 +70,33 @@ MEMINFO = {"proc/meminfo": "MemTotal:       2048 kB\nMemAvailable:       1024 kB
                 "sys/fs/cgroup/memory/memory.usage_in_bytes": "5\n",
             },
             None,
+        ),
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/memory.max": "500\n",
+                "sys/fs/cgroup/a/memory.current": "200\n",
+                "sys/fs/cgroup/a/b/memory.max": "1000\n",
+                "sys/fs/cgroup/a/b/memory.current": "100\n",
+            },
+            300,
+        ),
+        (
+            {
+                "sys/fs/cgroup/memory.max": "1000\n",
+                "sys/fs/cgroup/memory.current": "900\n",
+                "sys/fs/cgroup/memory.stat": "anon 200\nfile 700\ninactive_file 600\nactive_file 100\n",
+            },
+            700,
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/b\n",
+                "sys/fs/cgroup/memory/b/memory.limit_in_bytes": "1000\n",
+                "sys/fs/cgroup/memory/b/memory.usage_in_bytes": "900\n",
+                "sys/fs/cgroup/memory/b/memory.stat": "inactive_file 1\ntotal_inactive_file 600\n",
+            },
+            700,
         ),
     ],
 )
