@@ -7,7 +7,6 @@ from benchmarks.kernel.case import CASES, TOKENS, Cases
 from msgspec import Struct, defstruct
 
 from headrace import Context, Emitted, Gather, Pipe
-from headrace.kernel.events import RunFinished
 
 
 class Start(Struct):
@@ -98,14 +97,10 @@ def _tokens() -> Pipe:
 
 
 async def _read(pipe: Pipe, message: Any) -> int:
-    tokens, value = 0, 0
-    async for event in pipe.events(message):
-        if isinstance(event, Emitted):
-            tokens += 1
-        elif isinstance(event, RunFinished):
-            result: Any = event.result
-            value = result.value
-    return tokens or value
+    tokens, events = 0, pipe.events(message)
+    async for event in events:
+        tokens += isinstance(event, Emitted)
+    return tokens or int(events.result().value)
 
 
 async def _run(pipe: Pipe, message: Any) -> int:

@@ -37,7 +37,7 @@ class Feeds:
             reached = outer_scope(scope, reach.up)
             is_gather_of_root = not reached and self._plan.nodes[reach.node].gathers
             if reached is not None and not is_gather_of_root:
-                feeds.append(Feed(self._join_of(reach.node, reached), reach.slot))
+                feeds.append(Feed(self.join(reach.node, reached), reach.slot))
         return tuple(feeds)
 
     def _are_divided(self, name: str, scope: str, among: tuple[str, ...]) -> bool:

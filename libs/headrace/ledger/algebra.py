@@ -62,8 +62,11 @@ def submit(ledger: Ledger, submission: Submission, now_ms: int) -> tuple[Submitt
     effects: list[Effect] = []
     for output in submission.outputs:
         _record(ledger, trace_id, run, output, effects)
-    change = net_feeds((), submission.outputs)
-    settle_joins(ledger, trace_id, run, change, submission.outputs, effects)
+    match submission.outputs:
+        case (Emit() as only,):  # most runs: what one message may lead to is each of another slot
+            run.feeders = {feed.name: 1 for feed in only.feeds}
+        case outputs:
+            settle_joins(ledger, trace_id, run, net_feeds((), outputs), outputs, effects)
     return Submitted.NEW, effects
 
 

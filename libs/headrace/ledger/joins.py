@@ -13,6 +13,8 @@ from headrace.ledger.tables import TAKES_OUTPUTS
 from headrace.ledger.terminal import starved, timed_out
 from headrace.ledger.values import Alarm, Arrive, Entry, Feed, Item, Join, Open, Output, RunState
 
+_AT_JOINS = (Arrive, Open)
+
 
 def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[Feed] = ()) -> dict[Feed, int]:
     """Give by how much a hop changes each count of feeders, joins that it reaches aside.
@@ -21,11 +23,9 @@ def net_feeds(ended: Sequence[Feed], outputs: Iterable[Output], later: Sequence[
         ended: What the work that ended might have led to.
         later: What outputs may lead to that are yet to be recorded.
     """
-    sent = [output.feeds for output in outputs if output.feeds and not isinstance(output, Arrive | Open)]
+    sent = [output.feeds for output in outputs if output.feeds and not isinstance(output, _AT_JOINS)]
     if not later and not sent and len(ended) <= 1:  # most plans have no joins, most of what is gathered leads nowhere
         return dict.fromkeys(ended, -1)
-    if not later and not ended and len(sent) == 1:  # a run begins: what one message may lead to is each of another slot
-        return dict.fromkeys(sent[0], 1)
     begun = [feed for feeds in sent for feed in feeds]
     change: dict[Feed, int] = {}
     for feed in (*begun, *later):
@@ -129,7 +129,7 @@ def settle_joins(
     ledger: Ledger, trace_id: str, run: Run, change: dict[Feed, int], outputs: Sequence[Output], effects: list[Effect]
 ) -> None:
     """Change the counts of feeders, then look at every join that was reached or lost a feeder: fire, starve or wait."""
-    reached = [output.join for output in outputs if isinstance(output, Arrive | Open)]
+    reached = [output.join for output in outputs if isinstance(output, _AT_JOINS)]
     if run.state not in TAKES_OUTPUTS or not (change or reached):
         return
     if run.feeders:
@@ -204,7 +204,7 @@ def _fire(run: Run, join: Join, arrivals: Arrivals, effects: list[Effect]) -> No
         item = Item((arrivals.opening,), stash=join.name if arrivals.gathered else "")
         met = len(arrivals.gathered) + 1
     else:
-        item = Item(tuple(arrivals.by_slot[slot] for slot in join.slots if slot in arrivals.by_slot))
+        item = Item(tuple([arrivals.by_slot[slot] for slot in join.slots if slot in arrivals.by_slot]))
         met = len(item.frames)
         arrivals.by_slot.clear()
     arrivals.has_fired = True

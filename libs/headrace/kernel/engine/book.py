@@ -75,7 +75,7 @@ class Book:
         if len(sent.outputs) != 1 or sent.local or sent.terminals:
             return False
         (output,) = sent.outputs
-        return isinstance(output, Arrive) and meet(self.run, output, self._feeds_of(work))
+        return isinstance(output, Arrive) and meet(self.run, output, self._feeds.of(work.node, work.headers.scope))
 
     def settle(self, work: Work, sent: Dispatch, rest: Rest | None, stash: str) -> list[Effect]:
         """Settle a call; what it leads to here is counted, not among the effects.

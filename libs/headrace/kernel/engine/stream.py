@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from typing import Any, Self
 
 import anyio
-from anyio.lowlevel import checkpoint
 
 from headrace.kernel.engine import background
 from headrace.kernel.engine.outlet import Outlet
@@ -75,7 +74,7 @@ async def _events(run: Run, outlet: Outlet) -> AsyncGenerator[KernelEvent, None]
     task = background.start(run.execute)
     try:
         if not events:  # else it has begun already
-            await checkpoint()  # after it a run that never waits is over
+            await background.turn()  # after it a run that never waits is over
         while True:
             while events:
                 yield events.popleft()

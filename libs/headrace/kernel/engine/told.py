@@ -96,8 +96,9 @@ class Told:
         if work.node.is_series:
             self.fanned_out(work, sent, is_last=True)
         for output in sent.outputs:
-            if isinstance(output, Arrive) and not output.join.gathers:
-                self._waited(output)
+            if isinstance(output, Arrive) and not (join := output.join).gathers:
+                origin = origin_of(as_envelope(output.frame), self._plan.nodes[join.node])
+                self.publisher.join_waited(origin, output.slot)
 
     def settled(self, run: Run, work: Work, sent: Dispatch) -> None:
         """Tell what came of a call: joins that wait for more, terminals that came too late."""
