@@ -1,5 +1,6 @@
 """Words a user puts on a node, on its parameters, or returns from it. Values only."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +19,9 @@ class Retry:
         jitter: Fraction of the wait that is random, 0 to 1.
         on: Exception types worth another try; others fail at once.
         after: Seconds until the next call, in place of the backoff; only where returned.
+
+    Raises:
+        ValueError: `after` is no number.
     """
 
     attempts: int = 3
@@ -26,6 +30,10 @@ class Retry:
     jitter: float = 0.2
     on: tuple[type[Exception], ...] = (Exception,)
     after: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.after is not None and not _is_number(self.after):
+            raise ValueError(f"Retry(after={self.after!r}) must be a number of seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,20 @@ class Suspend:
 
     Attributes:
         until: The signal's name, which is that of a `Signal[...]` parameter of the node; or seconds.
+
+    Raises:
+        ValueError: It is neither.
     """
 
     until: str | float
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.until, str) or _is_number(self.until)):
+            raise ValueError(f"Suspend(until={self.until!r}) must be a signal's name or a number of seconds")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
 
 
 class ContextMarker:
