@@ -134,7 +134,7 @@ class Attempts:
         if node.keyed is not None and node.keyed.state_param is not None:
             arguments[node.keyed.state_param] = state
         if node.injected and request is not None and not node.runs_elsewhere:
-            async with inject.step(request, node.injected) as injected:
+            async with inject.step(request, node.injected, node.timeout_s) as injected:
                 return await self._calls[node.name]({**arguments, **injected})
         return await self._calls[node.name](arguments)
 

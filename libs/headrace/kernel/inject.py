@@ -11,6 +11,8 @@ from typing import Any
 import anyio
 from dishka import AsyncContainer, Provider, Scope, make_async_container
 
+from headrace.kernel.journal import NodeTimeoutError
+
 
 class Injector:
     """The container of one process.
@@ -48,14 +50,26 @@ class Injector:
 
 
 @asynccontextmanager
-async def step(request: AsyncContainer, wanted: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+async def step(
+    request: AsyncContainer, wanted: Mapping[str, Any], timeout_s: float | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """Open the STEP scope of a call.
 
     Args:
         wanted: Parameter name to type.
+        timeout_s: Seconds that making them may take; None for no bound.
 
     Yields:
         Parameter name to instance.
+
+    Raises:
+        NodeTimeoutError: It took longer.
     """
     async with request(scope=Scope.STEP) as container:
-        yield {name: await container.get(kind) for name, kind in wanted.items()}
+        made: dict[str, Any] = {}
+        with anyio.move_on_after(timeout_s) as scope:
+            for name, kind in wanted.items():
+                made[name] = await container.get(kind)
+        if scope.cancelled_caught:
+            raise NodeTimeoutError
+        yield made

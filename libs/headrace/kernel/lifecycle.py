@@ -19,11 +19,16 @@ _log = structlog.get_logger("headrace.kernel")
 
 
 @asynccontextmanager
-async def lifecycle(plan: ExecutionPlan) -> AsyncIterator[Injector]:
+async def lifecycle(
+    plan: ExecutionPlan, end_failed: Callable[[Exception], object] | None = None
+) -> AsyncIterator[Injector]:
     """Live through a plan's hooks, once a process, however many of its groups run there.
 
     Shutdown hooks all run, whatever happened, a failed start-up included; their errors are logged and never hide the
     first one.
+
+    Args:
+        end_failed: Is told of each of these errors; without it the first one is raised, where nothing else went wrong.
 
     Yields:
         The process's container.
@@ -39,6 +44,11 @@ async def lifecycle(plan: ExecutionPlan) -> AsyncIterator[Injector]:
         if ends:
             with anyio.CancelScope(shield=True):  # also where a scope around this one was cancelled
                 errors = [error for end in ends if (error := await _ended(end)) is not None]
+        if end_failed is not None:
+            for error in errors:
+                if isinstance(error, Exception):
+                    end_failed(error)
+            errors = [error for error in errors if not isinstance(error, Exception)]
     if errors:  # reached only where nothing else went wrong
         raise errors[0]
 

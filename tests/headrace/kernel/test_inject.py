@@ -180,6 +180,25 @@ async def test_a_provider_that_raises_is_a_failure_of_the_call_and_is_tried_agai
         assert (failed.kind, failed.node, failed.error) == (FailureKind.STEP, "answer", "ConnectionError")
 
 
+async def test_a_provider_that_hangs_takes_no_longer_than_the_call_may() -> None:
+    class Hanging(Provider):
+        @provide(scope=Scope.STEP)
+        async def make(self) -> ForCall:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    pipe = Pipe("hanging")
+    pipe.provide(Hanging())
+
+    @pipe.node(timeout=0.01)
+    async def answer(ask: Ask, call: Inject[ForCall]) -> Answer:
+        return Answer()
+
+    async with bench(pipe) as on:
+        failed = failure(await on.run(Ask()))
+        assert (failed.kind, failed.node) == (FailureKind.TIMEOUT, "answer")
+
+
 async def test_a_provider_that_cannot_close_what_a_hop_used_fails_the_run_rather_than_the_worker() -> None:
     pipe = Pipe("broken")
     pipe.provide(Broken())

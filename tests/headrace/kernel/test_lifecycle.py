@@ -94,6 +94,15 @@ async def test_a_shutdown_hook_that_fails_keeps_no_other_from_running_and_comes_
     assert log[-3:] == ["stop 1", "stop 2", "container"]
 
 
+async def test_who_wants_to_know_is_told_of_every_shutdown_hook_that_fails() -> None:
+    log: list[str] = []
+    told: list[Exception] = []
+    with pytest.raises(ValueError, match=r"^start 2$"):
+        async with lifecycle(living(log, frozenset({"start 2", "stop 1", "stop 2"})).compile(), told.append):
+            log.append("body")
+    assert list(map(str, told)) == ["stop 1", "stop 2"]
+
+
 async def test_a_provider_that_cannot_close_comes_out_where_nothing_else_went_wrong() -> None:
     log: list[str] = []
     with pytest.raises(ExceptionGroup):

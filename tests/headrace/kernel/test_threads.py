@@ -1,6 +1,5 @@
 """A synchronous node's thread keeps its turn until it ends, whoever still waits for it."""
 
-import math
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -20,32 +19,39 @@ class Door:
 
     def __init__(self) -> None:
         self.opened = threading.Event()
-        self.entered = threading.Semaphore(0)
+        self.came = 0
         self.inside = 0
         self.most = 0
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
         with self._lock:
+            self.came += 1
             self.inside += 1
             self.most = max(self.most, self.inside)
-        self.entered.release()
         self.opened.wait()
         with self._lock:
             self.inside -= 1
         return "through"
 
 
-async def through(door: Door, limiter: CapacityLimiter | None, timeout_s: float = math.inf) -> str | None:
-    """Go through a door in turn; None where the time is up, which is that of the call alone."""
+async def through(door: Door, limiter: CapacityLimiter | None) -> str:
+    """Go through a door in turn."""
+    return await in_turn(lambda _: in_thread(door), limiter, None)
 
-    async def call(_: dict[str, object]) -> list[str | None]:
-        with anyio.move_on_after(timeout_s):
-            return [await in_thread(door)]
-        return [None]
 
-    (came,) = await in_turn(call, limiter, {})
-    return came
+async def in_and_left(door: Door) -> None:
+    """Go to a door, and leave one's thread behind when that is in it."""
+    before = door.came
+    async with anyio.create_task_group() as tasks:
+
+        async def leave() -> None:
+            while door.came == before:
+                await checkpoint()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(leave)
+        await in_thread(door)
 
 
 def on(backend: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -62,7 +68,8 @@ def test_a_thread_whose_time_is_up_keeps_its_turn(backend: str) -> None:
 
     async def work() -> None:
         limiter = CapacityLimiter(2)
-        assert [await through(door, limiter, 0.01), await through(door, limiter, 0.01)] == [None, None]
+        for _ in range(2):
+            await in_turn(in_and_left, limiter, door)
         assert limiter.available_tokens == 0
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
@@ -82,7 +89,7 @@ def test_a_thread_that_is_left_keeps_its_turn_among_all_of_the_loop(backend: str
 
     async def work() -> None:
         limiter = to_thread.current_default_thread_limiter()
-        assert await through(door, None, 0.01) is None
+        await in_turn(in_and_left, None, door)
         assert limiter.borrowed_tokens == 1
         door.opened.set()
         while limiter.borrowed_tokens:
@@ -128,22 +135,15 @@ def test_a_call_that_is_cancelled_in_its_queue_takes_no_turn(backend: str) -> No
 def test_middleware_that_calls_twice_at_once_holds_one_turn_until_both_threads_ended(backend: str) -> None:
     first, second = Door(), Door()
 
-    async def both(_: dict[str, object]) -> list[None]:
-        async def left(door: Door) -> None:
-            with anyio.move_on_after(0.01):
-                await in_thread(door)
-
+    async def both(_: None) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(left, first)
-            tasks.start_soon(left, second)
-        return [None]
+            tasks.start_soon(in_and_left, first)
+            tasks.start_soon(in_and_left, second)
 
     async def work() -> None:
         limiter = CapacityLimiter(1)
-        await in_turn(both, limiter, {})
+        await in_turn(both, limiter, None)
         first.opened.set()
-        first.entered.acquire()
-        second.entered.acquire()
         while first.inside:
             await checkpoint()
         await checkpoint()
@@ -163,7 +163,7 @@ def test_what_a_thread_raises_comes_out_and_gives_the_turn_back(backend: str) ->
     async def work() -> None:
         limiter = CapacityLimiter(1)
         with pytest.raises(ValueError, match="broken"):
-            await in_turn(lambda _: in_thread(broken), limiter, {})
+            await in_turn(lambda _: in_thread(broken), limiter, None)
         assert limiter.available_tokens == 1
 
     on(backend, work)

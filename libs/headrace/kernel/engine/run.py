@@ -142,26 +142,26 @@ class Run:
         return self._cause
 
     async def _live(self) -> None:
-        phases = self._phases
+        phases, ended_badly = self._phases, list[Exception]()
         try:
             if self._parts.has_life:
-                async with lifecycle(self._parts.plan) as injector:
+                async with lifecycle(self._parts.plan, ended_badly.append) as injector:
                     await self._execute(injector)
             else:
                 await self._execute(None)
-        except Exception as error:  # noqa: BLE001 - of a hook, or of the container
-            kind = FailureKind.STARTUP if phases.now is Phase.STARTUP else FailureKind.SHUTDOWN
-            failure = classify(
-                error,
-                node="",
-                group="",
-                shows_detail=self._options.shows_detail,
-                classifiers=self._parts.plan.classifiers,
-            )
-            self._fail(Failure(kind, failure.source, error=failure.error, detail=failure.detail), error)
+        except Exception as error:  # noqa: BLE001 - of a start-up hook: what is done after it fails otherwise
+            self._fail_beside(FailureKind.STARTUP, error)
         finally:
+            for raised in ended_badly:
+                self._fail_beside(FailureKind.SHUTDOWN, raised)
             if phases.now is Phase.STARTUP:
                 phases.move(Phase.SHUTDOWN)
+
+    def _fail_beside(self, kind: FailureKind, error: Exception) -> None:
+        """Fail the run by what is no node's: a hook's error, or the container's."""
+        shows_detail, classifiers = self._options.shows_detail, self._parts.plan.classifiers
+        failure = classify(error, node="", group="", shows_detail=shows_detail, classifiers=classifiers)
+        self._fail(Failure(kind, failure.source, error=failure.error, detail=failure.detail), error)
 
     async def _execute(self, injector: Injector | None) -> None:
         self._phases.move(Phase.EXECUTING)

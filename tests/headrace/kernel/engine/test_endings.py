@@ -321,3 +321,27 @@ def test_a_run_makes_just_the_moves_of_its_table(now: Phase, to: Phase) -> None:
     else:
         with pytest.raises(PhaseError, match=f"from {now} to {to}"):
             phases.move(to)
+
+
+@pytest.mark.parametrize("begins_badly", [True, False])
+async def test_the_last_event_lists_every_hook_that_failed_the_first_one_first(begins_badly: bool) -> None:
+    pipe, entry, _ = chain(1)
+
+    @pipe.on_startup
+    def begin() -> None:
+        if begins_badly:
+            raise KeyError
+
+    @pipe.on_shutdown
+    async def first() -> None:
+        raise LookupError
+
+    @pipe.on_shutdown
+    def second() -> None:
+        raise ConnectionError
+
+    heard = await story(pipe, entry)
+    told = [(failure.kind, failure.error) for failure in finish(heard).failures]
+    ends = [(FailureKind.SHUTDOWN, "LookupError"), (FailureKind.SHUTDOWN, "ConnectionError")]
+    assert told == [*([(FailureKind.STARTUP, "KeyError")] if begins_badly else []), *ends]
+    assert why(heard).kind is told[0][0]
