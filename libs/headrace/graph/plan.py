@@ -7,6 +7,7 @@ type name, keys of lanes. Nothing is rebuilt per message.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal
 
 from headrace.graph.options import ExecutorName, Retry
@@ -157,7 +158,8 @@ class PlanNode:
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out what is looked at in every call."""
+        """Work out what is looked at in every call, and freeze what it holds."""
+        _freeze(self, "injected", "routes", "signals")
         kinds = {slot.kind for slot in self.slots}
         object.__setattr__(self, "gathers", SlotKind.GATHER in kinds)
         object.__setattr__(self, "is_join", len(self.slots) > 1 or bool(kinds - {SlotKind.ONE}))
@@ -216,9 +218,18 @@ class ExecutionPlan:
     classifiers: tuple[Any, ...] = ()
     read_line: Callable[[str], Any] | None = None
 
+    def __post_init__(self) -> None:
+        """Freeze what it holds."""
+        _freeze(self, "nodes", "codecs", "type_names", "consumers", "parents", "groups")
+
     def stream(self, group: str) -> str:
         """Name a group on a bus, where groups of several pipes may meet."""
         return f"{self.pipe}.{group}"
+
+
+def _freeze(frozen: object, *names: str) -> None:
+    for name in names:
+        object.__setattr__(frozen, name, MappingProxyType(dict(getattr(frozen, name))))
 
 
 def _kind_of(node: PlanNode) -> NodeKind:

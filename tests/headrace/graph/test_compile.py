@@ -6,6 +6,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import pytest
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 from tests.headrace.graph.compiled import mistakes_of
@@ -158,3 +159,12 @@ def test_a_wrong_name_in_the_placement_is_a_mistake() -> None:
         "the placement puts 'gret' into group 'front', but it is no node; did you mean 'greet'?",
         "group name 'Out' does not match [a-z][a-z0-9_-]{0,62}",
     ]
+
+
+@pytest.mark.parametrize("name", ["nodes", "codecs", "type_names", "consumers", "parents", "groups"])
+def test_nothing_can_be_put_into_a_plan_or_taken_out(name: str) -> None:
+    plan = build().compile()
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        getattr(plan, name)["new"] = None
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        plan.nodes["greet"].routes["new"] = ()  # type: ignore[index] # that it is refused is what is tested
