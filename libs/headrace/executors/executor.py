@@ -89,7 +89,8 @@ class Executor:
     async def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> TaskHandle[Any]:
         """Start a call as soon as a slot is free, and come back then.
 
-        The call sees the context variables as they are here. Cancelled while it waits, nothing is started.
+        Inline and in a thread the call sees the context variables as they are here; none go to another process.
+        Cancelled while it waits, nothing is started.
 
         Raises:
             ExecutorClosedError: The executor's context is not open.

@@ -16,7 +16,7 @@ def with_stand_ins(plan: ExecutionPlan, stand_ins: Mapping[str, Any]) -> Executi
 
     Args:
         stand_ins: By node, a function that is given those of the node's parameters that it has, by name; or a message,
-            or a list of them, to return; or an exception to raise.
+            or a list of them, to return; or an exception, or its class, to raise.
 
     Raises:
         ValueError: A node that is to be replaced is not there.
@@ -33,7 +33,7 @@ def with_stand_ins(plan: ExecutionPlan, stand_ins: Mapping[str, Any]) -> Executi
 
 def _replaced(node: PlanNode, stand_in: Any) -> PlanNode:  # noqa: ANN401 - a function, a message or an exception
     async def stand(**arguments: Any) -> Any:  # noqa: ANN401 - a node's
-        if isinstance(stand_in, BaseException):
+        if isinstance(stand_in, BaseException) or _is_exception_class(stand_in):
             raise stand_in
         if not callable(stand_in):
             return stand_in
@@ -43,6 +43,10 @@ def _replaced(node: PlanNode, stand_in: Any) -> PlanNode:  # noqa: ANN401 - a fu
         return await made if inspect.isawaitable(made) else made
 
     return replace(node, function=stand, is_async=True)
+
+
+def _is_exception_class(stand_in: object) -> bool:
+    return isinstance(stand_in, type) and issubclass(stand_in, BaseException)
 
 
 def _in_virtual_time(node: PlanNode) -> PlanNode:

@@ -1,5 +1,7 @@
 """Races about a task's end: the first terminal state wins, whatever comes after it."""
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,5 +88,61 @@ def test_a_cancellation_at_any_moment_and_the_tasks_end_agree(
         natural = ExitReason.FAILED if raises else ExitReason.COMPLETED
         reason = natural if answer is Cancelled.TOO_LATE else ExitReason.CANCELLED
         assert outcome(handle) == (reason, STORIES[reason])
+
+    anyio.run(race, backend=backend)
+
+
+class Crowd:
+    """Counts who is in a function at a time."""
+
+    def __init__(self) -> None:
+        self.calls = self.inside = self.most = 0
+        self._lock = threading.Lock()
+
+    def visit(self, turns: int, *, raises: bool) -> str:
+        with self._lock:
+            self.calls += 1
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        for _ in range(turns):
+            time.sleep(0)  # others have their turn
+        with self._lock:
+            self.inside -= 1
+        if raises:
+            raise LookupError
+        return "value"
+
+
+@given(
+    backend=st.sampled_from(["asyncio", "trio"]),
+    tasks=st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.none() | st.integers(0, 20)), max_size=8),
+    concurrency=st.integers(1, 3),
+)
+def test_threads_that_are_cancelled_at_any_moment_are_bounded_and_tell_one_story(
+    backend: str, tasks: list[tuple[int, bool, int | None]], concurrency: int
+) -> None:
+    crowd = Crowd()
+
+    async def cancel_after(handle: TaskHandle[str], turns: int, answers: dict[TaskHandle[str], Cancelled]) -> None:
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+        answers[handle] = handle.cancel("race")
+
+    async def race() -> None:
+        handles: list[tuple[TaskHandle[str], bool]] = []
+        answers: dict[TaskHandle[str], Cancelled] = {}
+        async with Executor("thread", concurrency=concurrency) as executor, anyio.create_task_group() as cancels:
+            for turns, raises, after in tasks:
+                handle = await executor.submit(crowd.visit, turns, raises=raises)
+                handles.append((handle, raises))
+                if after is not None:
+                    cancels.start_soon(cancel_after, handle, after, answers)
+        for handle, raises in handles:
+            natural = ExitReason.FAILED if raises else ExitReason.COMPLETED
+            is_late = answers.get(handle, Cancelled.TOO_LATE) is Cancelled.TOO_LATE
+            reason = natural if is_late else ExitReason.CANCELLED
+            assert outcome(handle) == (reason, STORIES[reason])
+        assert crowd.inside == 0
+        assert crowd.most <= concurrency
 
     anyio.run(race, backend=backend)
