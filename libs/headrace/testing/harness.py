@@ -82,7 +82,7 @@ class Harness:
 
         Args:
             replace: By node, what stands in for it: a function that is given those of the node's parameters that it
-                has, by name; or a message, or a list of them, to return; or an exception to raise.
+                has, by name; or a message, or a list of them, to return; or an exception, or its class, to raise.
             providers: dishka providers, whose instances go before those of the pipe's.
             signals: What calls that suspend themselves find there already, by name.
             timeout_s: Seconds, of virtual time, until the run expires.

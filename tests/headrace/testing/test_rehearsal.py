@@ -80,6 +80,13 @@ def test_a_node_is_replaced_by_a_message_or_a_function(headrace_sync: SyncHarnes
     assert headrace_sync.rehearse(paying(), Order(7), replace={"pay": stand_in}).result == Receipt("paid by 7")
 
 
+@pytest.mark.parametrize("raised", [ConnectionError("down"), ConnectionError])
+def test_a_node_is_replaced_by_an_exception_or_its_class(headrace_sync: SyncHarness, raised: object) -> None:
+    rehearsal = headrace_sync.rehearse(paying(), Order(1), replace={"pay": raised})
+    assert rehearsal.failure is not None
+    assert rehearsal.failure.error == "ConnectionError"
+
+
 def test_back_offs_of_hours_take_no_time(headrace_sync: SyncHarness) -> None:
     began_s = time.monotonic()
     rehearsal = headrace_sync.rehearse(paying(), Order(1), replace={"pay": ConnectionError("down")})
