@@ -74,10 +74,12 @@ class _DistributedEnd:
         """Close this end; idempotent."""
         if not self.is_closed:
             self.is_closed = True
-            async with self._beating:  # a word that comes after its last one would have it be there again
+            try:
+                async with self._beating:  # a word that comes after its last one would have it be there again
+                    await self._family.leave(self._end, self._settled)
+            finally:
                 if self._beats is not None:
                     self._beats.cancel()
-                await self._family.leave(self._end, self._settled)
 
     async def __aenter__(self) -> Self:
         """Hold it open: it says by itself that it is there, however long nothing is sent or received."""
@@ -94,7 +96,8 @@ class _DistributedEnd:
         while True:
             await asyncio.sleep(self._end.lease_s * _BEAT)
             async with self._beating:
-                await self._family.stay(self._end)
+                if not self.is_closed:
+                    await self._family.stay(self._end)
 
     def _require_open(self) -> None:
         if self.is_closed:

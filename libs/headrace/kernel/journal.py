@@ -87,9 +87,11 @@ def as_failure(raised: BaseException) -> Exception:
     """
     if isinstance(raised, Exception):
         return raised
+    if _is_among(raised, (KeyboardInterrupt, GeneratorExit)):
+        raise raised
     cancelled = get_cancelled_exc_class()
     is_own = cancelled is asyncio.CancelledError and not was_cancelled()  # trio's comes of no other task
-    if _is_among(raised, (KeyboardInterrupt, GeneratorExit)) or (not is_own and _is_among(raised, cancelled)):
+    if not is_own and _is_among(raised, cancelled):
         raise raised
     if isinstance(raised, asyncio.CancelledError):
         return NodeCancelledError()

@@ -61,10 +61,7 @@ class Crew(Generic[Piece]):
 
     def was_cancelled(self) -> bool:
         """Whether this is such a task, and was cancelled since the crew began."""
-        if not self.is_callers():
-            return False
-        task = _asyncio_task()
-        return task is not None and task.cancelling() > self._cancelled_before
+        return self.is_callers() and _cancellations() > self._cancelled_before
 
     @property
     def is_ending(self) -> bool:
@@ -84,8 +81,8 @@ class Crew(Generic[Piece]):
             take: Works on one; gives one to go on with at once, or None. What it finds is put into `ready`.
         """
         self._take = take
-        own = _asyncio_task() if self._outlet is None else None
-        self._cancelled_before = own.cancelling() if own is not None else 0
+        if self._outlet is None:
+            self._cancelled_before = _cancellations()
         try:
             begin()
             if not self._chores and not self._is_steered:
@@ -202,3 +199,9 @@ def _asyncio_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
+
+
+def _cancellations() -> int:
+    """Count the cancellations that the task which runs was asked for by asyncio, and has not answered."""
+    task = _asyncio_task()
+    return task.cancelling() if task is not None else 0

@@ -63,6 +63,7 @@ class Run:
         self._scope = anyio.CancelScope() if has_scope else None
         self._steps: Steps | None = None
         self._failures: list[Failure] = []
+        self._ended_badly: list[Exception] = []
         self._terminal: Terminal | None = None
         self._cause: BaseException | None = None
 
@@ -142,18 +143,16 @@ class Run:
         return self._cause
 
     async def _live(self) -> None:
-        phases, ended_badly = self._phases, list[Exception]()
+        phases = self._phases
         try:
             if self._parts.has_life:
-                async with lifecycle(self._parts.plan, ended_badly.append) as injector:
+                async with lifecycle(self._parts.plan, self._ended_badly.append) as injector:
                     await self._execute(injector)
             else:
                 await self._execute(None)
         except Exception as error:  # noqa: BLE001 - of a start-up hook: what is done after it fails otherwise
             self._fail_beside(FailureKind.STARTUP, error)
         finally:
-            for raised in ended_badly:
-                self._fail_beside(FailureKind.SHUTDOWN, raised)
             if phases.now is Phase.STARTUP:
                 phases.move(Phase.SHUTDOWN)
 
@@ -211,6 +210,8 @@ class Run:
         if self._terminal is None:
             is_out_of_time = self._scope is not None and self._scope.cancelled_caught
             self._end(EXPIRED if is_out_of_time else cancelled())
+        for error in self._ended_badly:
+            self._fail_beside(FailureKind.SHUTDOWN, error)
         terminal = self._ended()
         if self._told.is_heard:
             if terminal.state is RunState.EXPIRED:

@@ -345,3 +345,39 @@ async def test_the_last_event_lists_every_hook_that_failed_the_first_one_first(b
     ends = [(FailureKind.SHUTDOWN, "LookupError"), (FailureKind.SHUTDOWN, "ConnectionError")]
     assert told == [*([(FailureKind.STARTUP, "KeyError")] if begins_badly else []), *ends]
     assert why(heard).kind is told[0][0]
+
+
+@pytest.mark.parametrize(("timeout", "status"), [(0.02, RunState.EXPIRED), (None, RunState.CANCELLED)])
+async def test_a_shutdown_hook_that_fails_after_a_cut_is_listed_and_the_run_ends_as_cut(
+    timeout: float | None, status: RunState
+) -> None:
+    pipe, _ = waiting()
+
+    @pipe.on_shutdown
+    def fail() -> None:
+        raise LookupError
+
+    heard: list[KernelEvent] = []
+    async with pipe.events(Many(1), timeout=timeout) as events:
+        async for event in events:
+            heard.append(event)
+            if timeout is None and isinstance(event, NodeStarted):
+                events.cancel()
+    assert finish(heard).status is status
+    assert [failure.kind for failure in finish(heard).failures][-1] is FailureKind.SHUTDOWN
+
+
+async def test_a_cancelled_caller_is_cancelled_although_a_shutdown_hook_fails() -> None:
+    pipe, _ = waiting()
+    told: list[KernelEvent] = []
+
+    @pipe.on_shutdown
+    def fail() -> None:
+        raise LookupError
+
+    run = asyncio.create_task(pipe.run(Many(1), observers=(told.append,)))
+    await wait_until(lambda: any(isinstance(event, NodeStarted) for event in told), description="its node was called")
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert finish(told).status is RunState.CANCELLED
