@@ -5,11 +5,10 @@ from itertools import count
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from anyio.lowlevel import checkpoint
-
 from headrace.channels.ends import Lagged, Nothing, Received
 from headrace.channels.waiters import Waiters
 from headrace.errors import ChannelClosedError, ChannelLaggedError
+from headrace.kernel.loop import turn
 
 T = TypeVar("T")
 
@@ -31,7 +30,7 @@ class Turns:
         self._left -= 1
         if not self._left:
             self._left = _TURNS
-            await checkpoint()
+            await turn()
 
 
 class End(ABC):
@@ -105,7 +104,7 @@ class ReceivingEnd(End, Generic[T]):
                 case Nothing.EMPTY if look % 2:
                     await self.waiters.wait()
                 case Nothing.EMPTY:
-                    await checkpoint()  # a third of what a wait costs, and where the capacity is small mostly enough
+                    await turn()  # a third of what a wait costs, and where the capacity is small mostly enough
         raise AssertionError  # count() does not end
 
     def __aiter__(self) -> Self:

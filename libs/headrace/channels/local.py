@@ -4,12 +4,11 @@ from collections import deque
 from itertools import count
 from typing import Generic, Self, TypeVar
 
-from anyio.lowlevel import checkpoint
-
 from headrace.channels.end import End, ReceivingEnd, Turns
 from headrace.channels.ends import Nothing, Received, Sent
 from headrace.channels.waiters import Waiters
 from headrace.errors import ChannelClosedError
+from headrace.kernel.loop import turn
 
 T = TypeVar("T")
 
@@ -95,7 +94,7 @@ class LocalSender(End, Generic[T]):
                 case Sent.FULL if look % 2:
                     await self._queue.room.wait()
                 case Sent.FULL:
-                    await checkpoint()  # as in `recv`
+                    await turn()  # as in `recv`
 
     async def try_send(self, value: T) -> Sent:
         """Send a message where there is room for it now."""

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from anyio import Event
-from anyio.lowlevel import checkpoint
-
 from headrace.channels.end import ReceivingEnd
 from headrace.channels.ends import Lagged, Nothing, Received
 from headrace.errors import ChannelClosedError, ChannelLaggedError
+from headrace.kernel.loop import new_bell, turn
 
 T = TypeVar("T")
 
@@ -39,7 +37,7 @@ async def select(*receivers: ReceivingEnd[T], is_biased: bool = False) -> Select
     for receiver in receivers:
         if not isinstance(receiver, ReceivingEnd):  # pyright: ignore[reportUnnecessaryIsInstance] - of who checks no types
             raise TypeError(f"select takes receivers within this process, and no {type(receiver).__name__}")
-    await checkpoint()
+    await turn()
     places = range(len(receivers))
     has_looked = False
     while True:
@@ -74,7 +72,7 @@ def _look(receivers: tuple[ReceivingEnd[T], ...], places: Sequence[int]) -> tupl
 
 
 async def _wait(receivers: tuple[ReceivingEnd[T], ...]) -> None:
-    event = Event()
+    event = new_bell()
     for receiver in receivers:
         receiver.waiters.join(event)
     try:

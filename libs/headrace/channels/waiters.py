@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from anyio import Event
 
+from headrace.kernel.loop import Bell, new_bell
+
 
 class Waiters:
     """Those who wait for the same.
@@ -19,19 +21,19 @@ class Waiters:
 
     def __init__(self, is_worth_it: Callable[[int], bool]) -> None:
         self._is_worth_it = is_worth_it
-        self._waiting: dict[Event, None] = {}
-        self._woken: set[Event] = set()
+        self._waiting: dict[Event | Bell, None] = {}
+        self._woken: set[Event | Bell] = set()
 
     @property
     def promised(self) -> int:
         """How many were woken and have not looked yet."""
         return len(self._woken)
 
-    def join(self, event: Event) -> None:
+    def join(self, event: Event | Bell) -> None:
         """Have an event set when a look is worth it."""
         self._waiting[event] = None
 
-    def leave(self, event: Event) -> None:
+    def leave(self, event: Event | Bell) -> None:
         """Take an event back, with what it was promised: whoever had it looks now, or calls `pass_on`."""
         self._woken.discard(event)
         self._waiting.pop(event, None)
@@ -58,7 +60,7 @@ class Waiters:
 
     async def wait(self) -> None:
         """Wait to be woken, and look then at once."""
-        event = Event()
+        event = new_bell()
         self.join(event)
         try:
             await event.wait()

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import anyio
 from anyio import CapacityLimiter
-from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
 from headrace.graph.options import Drop, Retry, Suspend, To
@@ -17,6 +16,7 @@ from headrace.graph.plan import PlanNode
 from headrace.kernel.elsewhere import Call as Call  # noqa: PLC0414 - what the functions here make
 from headrace.kernel.elsewhere import Elsewhere
 from headrace.kernel.journal import NodeTimeoutError
+from headrace.kernel.loop import turn
 from headrace.kernel.threads import in_thread, in_turn
 
 _TURN = 64  # outputs of a generator that never waits, before others and cancellations have their turn
@@ -135,7 +135,7 @@ async def _from_series(series: AsyncIterator[Any]) -> list[Any]:
         async for output in series:
             outputs.append(output)
             if len(outputs) % _TURN == 0:
-                await checkpoint()
+                await turn()
     return outputs
 
 

@@ -11,7 +11,6 @@ from contextvars import copy_context
 from typing import Any
 
 import structlog
-from anyio.lowlevel import checkpoint
 
 _log = structlog.get_logger("headrace.kernel")
 
@@ -30,16 +29,6 @@ def start(work: Callable[[], Coroutine[Any, Any, None]]) -> object:
     if sys.version_info >= (3, 12):
         return asyncio.Task(work(), loop=loop, eager_start=True)  # what never waits costs no turn of the loop
     return loop.create_task(work())
-
-
-async def turn() -> None:
-    """Let the event loop have its turn, in which what was started begins; a third of what anyio's own costs."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        await checkpoint()
-    else:
-        await asyncio.sleep(0)
 
 
 async def _guarded(work: Callable[[], Coroutine[Any, Any, None]], cancelled: type[BaseException]) -> None:

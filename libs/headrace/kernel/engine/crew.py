@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 import anyio
-from anyio.lowlevel import checkpoint
 
 from headrace.kernel.engine.group import Group, StoppedError, new_group
 from headrace.kernel.engine.outlet import CAPACITY, Outlet
+from headrace.kernel.loop import turn
 
 _TURN = 64  # pieces that are worked on before others, and cancellations, have their turn: a checkpoint costs one piece
 Piece = TypeVar("Piece")
@@ -185,7 +185,7 @@ class Crew(Generic[Piece]):
             self._turn -= 1
             if not self._turn:
                 self._turn = _TURN
-                await checkpoint()
+                await turn()
                 continue
             if outlet is not None and len(outlet.events) >= CAPACITY:
                 await outlet.room()

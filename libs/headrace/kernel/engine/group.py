@@ -1,4 +1,4 @@
-"""The task group of a run's workers, and events: asyncio's own where that runs, anyio's elsewhere, which costs more.
+"""The task group of a run's workers: asyncio's own where that runs, anyio's elsewhere, which costs more.
 
 It is left by `StoppedError`: whoever of the group raises that ends the group, and what is awaited in it is cancelled.
 """
@@ -43,39 +43,6 @@ def new_group() -> Group:
     except RuntimeError:
         return _AnyioGroup()
     return _AsyncioGroup()
-
-
-def new_event() -> anyio.Event | asyncio.Event:
-    """Make an event for the event loop that runs."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return anyio.Event()
-    return asyncio.Event()
-
-
-def new_bell() -> "anyio.Event | Bell":
-    """Make an event that one task waits for, for the event loop that runs."""
-    try:
-        return Bell(asyncio.get_running_loop().create_future())
-    except RuntimeError:
-        return anyio.Event()
-
-
-class Bell:
-    """An event that one task waits for, on asyncio: a future, which costs less than asyncio's event does."""
-
-    def __init__(self, rung: asyncio.Future[None]) -> None:
-        self._rung = rung
-
-    def set(self) -> None:
-        """Wake who waits; once."""
-        if not self._rung.done():  # who waited may have been cancelled
-            self._rung.set_result(None)
-
-    async def wait(self) -> None:
-        """Wait until it is set."""
-        await self._rung
 
 
 class _AsyncioGroup:

@@ -5,8 +5,8 @@ from collections import deque
 
 import anyio
 
-from headrace.kernel.engine.group import Bell, new_bell, new_event
 from headrace.kernel.events import KernelEvent
+from headrace.kernel.loop import Bell, new_bell, new_event
 
 CAPACITY = 1024  # events; a call under way may put more, the next one waits
 

@@ -9,6 +9,7 @@ from headrace.kernel.engine import background
 from headrace.kernel.engine.outlet import Outlet
 from headrace.kernel.engine.run import Run
 from headrace.kernel.events import KernelEvent
+from headrace.kernel.loop import turn
 
 
 class RunEvents:
@@ -74,7 +75,7 @@ async def _events(run: Run, outlet: Outlet) -> AsyncGenerator[KernelEvent, None]
     task = background.start(run.execute)
     try:
         if not events:  # else it has begun already
-            await background.turn()  # after it a run that never waits is over
+            await turn()  # after it a run that never waits is over
         while True:
             while events:
                 yield events.popleft()
