@@ -170,7 +170,7 @@ def _attributes(of: type[Any]) -> str:
 
 def _described(docstring: str) -> Iterator[tuple[str, str]]:
     """Read the attributes of a Google-style docstring: one starts at the indent of the first, the rest is deeper."""
-    lines = docstring.partition("Attributes:\n")[2].splitlines()
+    lines = docstring.partition("Attributes:\n")[2].partition("\n\n")[0].splitlines()
     indent = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
     entries: list[str] = []
     for line in lines:

@@ -22,7 +22,7 @@ from headrace.runtime.submissions import PLAIN, Options, Submissions
 from headrace.wire.envelope import Framing
 
 PAST_S = 0.003  # after this what is due in a millisecond or two is due on either clock
-MOST_ROUNDS = 500  # of work until a history is over; hundreds of items in one lane, one by one
+MOST_ROUNDS = 2_000  # of work until a history is over; hundreds of items in one lane, one by one
 
 _framing = Framing()
 _BY_NAME = {kind.__name__: kind for kind in KINDS}
