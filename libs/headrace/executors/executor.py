@@ -25,7 +25,7 @@ from headrace.executors.backend import Backend
 from headrace.executors.backends import BackendName, make_backend
 from headrace.executors.handle import ExitReason, TaskHandle
 from headrace.executors.series import Items, Series
-from headrace.kernel.cancellation import was_cancelled
+from headrace.kernel.cancellation import is_among, was_cancelled
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Executor:
     def __init__(self, backend: BackendName | Backend = "thread", *, concurrency: int | None = None) -> None:
         self._backend, default = make_backend(backend)
         self.concurrency = default if concurrency is None else concurrency
-        if self.concurrency < 1:
+        if not isinstance(self.concurrency, int) or self.concurrency < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - of who checks no types
             raise ValueError(f"concurrency={concurrency} must be a whole number of at least 1")
         self._is_entered = False
         self._tasks: TaskGroup | None = None
@@ -60,10 +60,11 @@ class Executor:
             raise RuntimeError("this executor is open already; enter it once, or make another")
         self._is_entered = True
         async with AsyncExitStack() as stack:
-            stack.callback(self._left)
+            stack.callback(self._closed)
             await stack.enter_async_context(self._backend)
-            self._tasks = await stack.enter_async_context(create_task_group())
+            stack.callback(self._left)  # before the backend ends, which may take its time
             self._slots = Semaphore(self.concurrency, fast_acquire=True)
+            self._tasks = await stack.enter_async_context(create_task_group())
             self._context = stack.pop_all()
         return self
 
@@ -95,15 +96,15 @@ class Executor:
         Raises:
             ExecutorClosedError: The executor's context is not open.
         """
-        if self._slots is None:
+        slots = self._slots
+        if slots is None:
             raise ExecutorClosedError
-        await self._slots.acquire()
-        if self._tasks is None:
-            raise ExecutorClosedError
-        call = partial(function, *args, **kwargs)
-        handle: TaskHandle[Any] = TaskHandle(is_stoppable=self._backend.is_stoppable(call))
-        self._tasks.start_soon(self._run, call, handle)
-        return handle
+        await slots.acquire()
+        try:
+            return self._started(partial(function, *args, **kwargs))
+        except BaseException:
+            slots.release()  # to the next who waits, and is to be told so too
+            raise
 
     @overload
     async def map(self, function: Callable[[T], Awaitable[R]], items: Items[T]) -> list[R]: ...
@@ -152,9 +153,21 @@ class Executor:
         self._series_open.add(series)
         return series.as_completed(self._tasks)
 
+    def _started(self, call: Callable[[], Any]) -> TaskHandle[Any]:
+        if self._tasks is None:
+            raise ExecutorClosedError
+        handle: TaskHandle[Any] = TaskHandle(is_stoppable=self._backend.is_stoppable(call))
+        try:
+            self._tasks.start_soon(self._run, call, handle)
+        except RuntimeError as closed:  # it has just come to its end, and does not say so otherwise
+            raise ExecutorClosedError from closed
+        return handle
+
+    def _closed(self) -> None:
+        self._is_entered = False
+
     def _left(self) -> None:
         self._tasks = self._slots = None
-        self._is_entered = False
 
     async def _run(self, call: Callable[[], Any], handle: TaskHandle[Any]) -> None:
         try:
@@ -166,7 +179,7 @@ class Executor:
         except KeyboardInterrupt:  # it is the program's, not the task's
             raise
         except (get_cancelled_exc_class(), BaseExceptionGroup) as error:
-            if was_cancelled():
+            if was_cancelled() or is_among(error, KeyboardInterrupt):
                 raise
             if not isinstance(error, get_cancelled_exc_class()):
                 handle.fail(error)

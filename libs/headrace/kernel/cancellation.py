@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from typing import cast
 
 from anyio import current_effective_deadline, get_cancelled_exc_class
 
@@ -14,3 +15,10 @@ def was_cancelled() -> bool:
         return False
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def is_among(raised: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    """Whether what was raised is of one of some kinds, or, of a group, something in it is."""
+    if isinstance(raised, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", raised).subgroup(kinds) is not None
+    return isinstance(raised, kinds)

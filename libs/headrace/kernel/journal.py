@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import cast
 
 import structlog
 from anyio import get_cancelled_exc_class
@@ -10,7 +9,7 @@ from msgspec import structs
 
 from headrace.errors import BusError, Failure, FailureKind, FailureSource, InvalidMessageError, TaskCrashedError
 from headrace.graph.function_names import name_of
-from headrace.kernel.cancellation import was_cancelled
+from headrace.kernel.cancellation import is_among, was_cancelled
 
 Classifier = Callable[[Exception, Failure], FailureKind | FailureSource | None]
 """A user's: is given an exception and the failure that it would be; says what kind it is, or whose fault, or None."""
@@ -87,23 +86,17 @@ def as_failure(raised: BaseException) -> Exception:
     """
     if isinstance(raised, Exception):
         return raised
-    if _is_among(raised, (KeyboardInterrupt, GeneratorExit)):
+    if is_among(raised, (KeyboardInterrupt, GeneratorExit)):
         raise raised
     cancelled = get_cancelled_exc_class()
     is_own = cancelled is asyncio.CancelledError and not was_cancelled()  # trio's comes of no other task
-    if not is_own and _is_among(raised, cancelled):
+    if not is_own and is_among(raised, cancelled):
         raise raised
     if isinstance(raised, asyncio.CancelledError):
         return NodeCancelledError()
     exited = NodeExitedError(type(raised).__name__)
     exited.__cause__ = raised
     return exited
-
-
-def _is_among(raised: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
-    if isinstance(raised, BaseExceptionGroup):
-        return cast("BaseExceptionGroup[BaseException]", raised).subgroup(kinds) is not None
-    return isinstance(raised, kinds)
 
 
 def _text_of(error: Exception) -> str:

@@ -4,7 +4,8 @@ import contextvars
 import gc
 import threading
 import weakref
-from typing import Literal
+from contextlib import suppress
+from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
@@ -249,3 +250,48 @@ async def test_an_executor_keeps_nothing_of_a_task_that_has_ended() -> None:
 def test_a_concurrency_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="concurrency=0"):
         Executor("inline", concurrency=0)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:coroutine 'Executor._run' was never awaited"
+)  # of trio's
+@pytest.mark.parametrize("is_left_by_an_error", [True, False])
+async def test_all_who_wait_to_submit_while_it_closes_are_told(is_left_by_an_error: bool) -> None:
+    told: list[str] = []
+    executor = Executor("inline", concurrency=1)
+
+    async def submit() -> None:
+        try:
+            handle = await executor.submit(double, 1)
+            await handle.wait()
+            told.append("submitted")
+        except ExecutorClosedError:
+            told.append("closed")
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as others:
+            with suppress(LookupError):
+                async with executor:
+                    first = await executor.submit(anyio.sleep, 0.01)
+                    for _ in range(5):
+                        others.start_soon(submit)
+                    await anyio.wait_all_tasks_blocked() if is_left_by_an_error else await first.wait()
+                    if is_left_by_an_error:
+                        raise LookupError
+    assert len(told) == 5
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, float("inf"), "2"])
+def test_a_concurrency_that_is_no_whole_number_is_refused(concurrency: Any) -> None:
+    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
+        Executor("inline", concurrency=concurrency)
+
+
+async def test_an_interrupt_among_what_a_task_raises_is_the_programs() -> None:
+    async def interrupt() -> None:
+        raise BaseExceptionGroup("several", [ValueError(), KeyboardInterrupt()])
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        async with Executor("inline") as executor:
+            await executor.submit(interrupt)
+    assert raised.value.subgroup(KeyboardInterrupt) is not None
