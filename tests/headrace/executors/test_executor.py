@@ -252,9 +252,7 @@ def test_a_concurrency_below_one_is_refused() -> None:
         Executor("inline", concurrency=0)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:coroutine 'Executor._run' was never awaited"
-)  # of trio's
+@pytest.mark.filterwarnings("ignore:coroutine 'Executor._run' was never awaited")  # of trio's
 @pytest.mark.parametrize("is_left_by_an_error", [True, False])
 async def test_all_who_wait_to_submit_while_it_closes_are_told(is_left_by_an_error: bool) -> None:
     told: list[str] = []

@@ -101,6 +101,7 @@ class Crew(Generic[Piece]):
                 tasks.start(chore)
             await self._work_off()
             if not self.is_over:
+                self._workers -= 1  # it only waits from here on
                 self._all_done = anyio.Event()
                 await self._all_done.wait()
             if self.hired > 1:

@@ -104,9 +104,8 @@ class Steps:
                     pass  # of streams, which there are none
         if self._is_heard:
             self._told.released(self._book.run, effects)
-        if not self._waits and self._book.waits_for_signals and not (self._timers and self._timers.are_pending):
-            self.waiting_for = tuple(self._book.run.parked)
-            self._crew.stop()
+        if not self._waits:
+            self._stop_where_all_waits()
 
     @property
     def are_ending(self) -> bool:
@@ -121,6 +120,12 @@ class Steps:
         """Carry out what comes from outside of a step."""
         self.carry_out(effects)
         self._crew.call_up()
+
+    def _stop_where_all_waits(self) -> None:
+        """Begin nothing further where all that is left waits for signals, and nobody is there to send any."""
+        if self._book.waits_for_signals and not (self._timers and self._timers.are_pending):
+            self.waiting_for = tuple(self._book.run.parked)
+            self._crew.stop()
 
     def _take(self, piece: Piece) -> Awaitable[Piece | None]:
         if isinstance(piece, Work):
@@ -170,6 +175,8 @@ class Steps:
         ready.extend(local)
         if rest is not None:
             ready.append(rest)
+        elif not local and not self._waits:
+            self._stop_where_all_waits()
         return None
 
     async def _call_in_lane(self, work: Work, item: Item, entry: Entry) -> None:
