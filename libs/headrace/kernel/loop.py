@@ -1,6 +1,7 @@
 """What is asked of an event loop most often: turns of others, and events. asyncio's own, where it runs, costs less."""
 
 import asyncio
+from collections.abc import Callable
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -14,6 +15,14 @@ async def turn() -> None:
         await checkpoint()
     else:
         await asyncio.sleep(0)
+
+
+def loop_time() -> Callable[[], float]:
+    """Give the clock of the event loop that runs, in seconds, by which cancel scopes have their deadlines."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:
+        return anyio.current_time
 
 
 def new_event() -> anyio.Event | asyncio.Event:

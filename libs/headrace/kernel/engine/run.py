@@ -1,6 +1,7 @@
 """One run in one process, from its first phase to its last event. Failures are events; they do not come out of it."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -19,6 +20,7 @@ from headrace.kernel.engine.uncoded import UncodedFraming, message_of
 from headrace.kernel.inject import Injector
 from headrace.kernel.journal import classify
 from headrace.kernel.lifecycle import lifecycle
+from headrace.kernel.loop import loop_time
 from headrace.kernel.phases import Phase, Phases
 from headrace.kernel.sent_signals import seal_signal
 from headrace.kernel.work import Headers
@@ -175,7 +177,13 @@ class Run:
     async def _work(self, injector: Injector | None) -> None:
         is_steered = self._outlet is not None and (self._scope is not None or self._parts.takes_signals)
         steps = self._steps = Steps(
-            self._parts, self._book, self._told, self._options, self._outlet, is_steered=is_steered
+            self._parts,
+            self._book,
+            self._told,
+            self._options,
+            self._outlet,
+            is_steered=is_steered,
+            is_late=self._lateness() if self._options.timeout_s is not None else None,
         )
         try:
             if injector is None or not self._parts.injects:
@@ -191,6 +199,18 @@ class Run:
             self._terminal = self._terminal or steps.terminal
             self._failures[:0] = steps.failures
             self._cause = steps.cause or self._cause
+
+    def _lateness(self) -> Callable[[], bool]:
+        """Give what tells whether its time is up, and cancels it then: nothing else does while no call waits."""
+        now, scope = loop_time(), self._scope
+
+        def is_late() -> bool:
+            if scope is None or now() < scope.deadline:
+                return False
+            scope.cancel()
+            return True
+
+        return is_late
 
     def _fail(self, failure: Failure, error: BaseException) -> None:
         """Fail the run, unless it has failed before."""

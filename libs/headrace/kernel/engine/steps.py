@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 
 import anyio
@@ -45,6 +45,8 @@ class Steps:
     Args:
         book: Says what a step sets free.
         is_steered: As the crew's.
+        is_late: Whether the run's time is up, and its tasks are about to be cancelled, of which calls that never wait
+            see nothing; None for a run that has for ever.
 
     Attributes:
         request: The REQUEST scope of injected parameters; None where no node has any.
@@ -54,8 +56,16 @@ class Steps:
         waiting_for: The signals that all that is left of the run waits for, where it does not wait for signals.
     """
 
-    def __init__(
-        self, parts: Parts, book: Book, told: Told, options: RunOptions, outlet: Outlet | None, *, is_steered: bool
+    def __init__(  # noqa: PLR0913 - the parts of one machine
+        self,
+        parts: Parts,
+        book: Book,
+        told: Told,
+        options: RunOptions,
+        outlet: Outlet | None,
+        *,
+        is_steered: bool,
+        is_late: Callable[[], bool] | None,
     ) -> None:
         self._parts = parts
         self._book = book
@@ -72,6 +82,7 @@ class Steps:
         )
         self._timers: Timers | None = None
         self._crew: Crew[Piece] = Crew(most=options.concurrency, outlet=outlet, is_steered=is_steered)
+        self._is_late = is_late
         self._waits = options.waits
         self.request: AsyncContainer | None = None
         self.terminal: Terminal | None = None
@@ -128,6 +139,8 @@ class Steps:
             self._crew.stop()
 
     def _take(self, piece: Piece) -> Awaitable[Piece | None]:
+        if self._is_late is not None and self._is_late():
+            return anyio.sleep_forever()
         if isinstance(piece, Work):
             return self._call(piece, _PLAIN)
         if isinstance(piece, Rest):

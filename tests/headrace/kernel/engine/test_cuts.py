@@ -2,10 +2,13 @@
 
 import asyncio
 import math
+import time
+from contextlib import suppress
+from typing import Any
 
 import anyio
 import pytest
-from tests.headrace.kernel.engine.pipes import Done, Item
+from tests.headrace.kernel.engine.pipes import Done, Item, Sum
 from tests.headrace.kernel.engine.told import finish, names, why
 
 from headrace import Pipe, Retry
@@ -153,3 +156,57 @@ def test_a_run_that_is_left_ends_where_its_nodes_answer_with_errors(backend: str
     anyio.run(leave, backend=backend)
     assert finish(told).status is RunState.CANCELLED
     assert untidy.calls == 2
+
+
+@BACKENDS
+@pytest.mark.parametrize("branches", [1, 3])
+def test_a_run_of_nodes_that_never_wait_begins_none_when_its_time_is_up(backend: str, branches: int) -> None:
+    pipe = Pipe("busy")
+    called: list[str] = []
+
+    def busy(name: str, takes: type[Any], gives: type[Any]) -> None:
+        async def node(message: Any) -> Any:
+            called.append(name)
+            ends_s = time.monotonic() + 0.02
+            while time.monotonic() < ends_s:
+                pass
+            return gives(1)
+
+        node.__name__ = name
+        node.__annotations__ = {"message": takes, "return": gives}
+        pipe.node(node)
+
+    busy("first", Item, Done)
+    for branch in range(branches):
+        busy(f"second{branch}", Done, Sum)
+
+    async def follow() -> list[KernelEvent]:
+        async with pipe.events(Item(1), timeout=0.01) as events:
+            return [event async for event in events]
+
+    heard = anyio.run(follow, backend=backend)
+    assert finish(heard).status is RunState.EXPIRED
+    assert called == ["first"]
+
+
+@BACKENDS
+def test_a_node_that_swallows_the_end_of_its_runs_time_is_the_last_that_is_called(backend: str) -> None:
+    pipe, called = Pipe("deaf"), list[str]()
+
+    @pipe.node
+    async def deaf(message: Item) -> Done:
+        with suppress(BaseException):
+            await anyio.sleep_forever()
+        return Done(1)
+
+    @pipe.node
+    async def after(message: Done) -> Sum:
+        called.append("after")
+        return Sum(1)
+
+    async def follow() -> list[KernelEvent]:
+        async with pipe.events(Item(1), timeout=0.01) as events:
+            return [event async for event in events]
+
+    assert finish(anyio.run(follow, backend=backend)).status is RunState.EXPIRED
+    assert not called
