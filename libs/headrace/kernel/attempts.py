@@ -91,8 +91,11 @@ class Attempts:
                 returned = await self._call(work, request, state, origin, publisher)
             took_s = perf_counter() - started_s if is_heard else 0.0
             dispatch = self._dispatcher.dispatch(work, returned)
-        except BaseException as raised:  # noqa: BLE001 - whatever a node raises, classified
-            return self._failed(work, as_failure(raised), origin, started_s, publisher)
+        except BaseException as raised:
+            again = self._failed(work, raised, origin, started_s, publisher)
+            if again is None:
+                raise  # here: raised elsewhere, it would hold that frame, and a run be freed by the collector alone
+            return again
         finally:
             current_call.reset(token)
         if origin is not None:
@@ -104,9 +107,12 @@ class Attempts:
         return HopFailedError(self._classified(work, error), work)
 
     def _failed(
-        self, work: Work, error: Exception, origin: Origin | None, started_s: float, publisher: Publisher
-    ) -> Dispatch:
-        """Tell how a failed call is to be tried again; raises as `make`."""
+        self, work: Work, raised: BaseException, origin: Origin | None, started_s: float, publisher: Publisher
+    ) -> Dispatch | None:
+        """Tell how a failed call is to be tried again, None where it did not fail but was cut; raises as `make`."""
+        error = as_failure(raised)
+        if error is None:
+            return None
         failure = self._classified(work, error)
         delay_s = retry_in_s(work.node.retry, error, work.headers.attempt, self._random)
         if origin is not None:

@@ -79,19 +79,19 @@ def classify(
     return failure
 
 
-def as_failure(raised: BaseException) -> Exception:
-    """Tell what a node's call failed with; what is for others goes on: interrupts, and cancellations of this task.
+def as_failure(raised: BaseException) -> Exception | None:
+    """Tell what a node's call failed with; None for what is for others: interrupts, and cancellations of this task.
 
     A cancellation that nobody asked of this task came out of what the node waited for.
     """
     if isinstance(raised, Exception):
         return raised
     if is_among(raised, (KeyboardInterrupt, GeneratorExit)):
-        raise raised
+        return None
     cancelled = get_cancelled_exc_class()
     is_own = cancelled is asyncio.CancelledError and not was_cancelled()  # trio's comes of no other task
     if not is_own and is_among(raised, cancelled):
-        raise raised
+        return None
     if isinstance(raised, asyncio.CancelledError):
         return NodeCancelledError()
     exited = NodeExitedError(type(raised).__name__)

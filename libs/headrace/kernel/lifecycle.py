@@ -57,7 +57,10 @@ async def _begun(hook: Callable[[], Any]) -> None:
     try:
         await _call(hook)
     except asyncio.CancelledError as raised:
-        raise as_failure(raised) from raised
+        error = as_failure(raised)
+        if error is None:
+            raise
+        raise error from raised
 
 
 async def _ended(end: Callable[[], Any]) -> BaseException | None:

@@ -78,6 +78,8 @@ class _AsyncioGroup:
                 raise others from None
             group.__traceback__ = None  # a frame of asyncio's own in it holds it: a run would be freed by gc alone
             return True
+        finally:
+            del error, trace  # as above: a cancellation has this frame
         return False
 
 

@@ -165,13 +165,14 @@ class Steps:
         try:
             sent = await self._attempts.make(work, self.request, None)
         except (HopFailedError, asyncio.CancelledError) as error:
-            await self._failed(work, error, item, "")
+            if await self._failed(work, error, item, ""):
+                raise
             return None
         if sent.again is not None:
             await self._settle_again(work, sent, item, "")
             return None
         rest = sent.rest if type(sent) is Sent else None  # `isinstance` of a struct's class costs a call
-        local, ready, book = sent.local, self._crew.ready, self._book
+        local, book = sent.local, self._book
         is_plain = rest is None and not item.stash and not sent.terminals
         if is_plain and (book.meets(work, sent) if sent.outputs else book.goes_on(work, local)):
             if self._is_heard:
@@ -185,11 +186,7 @@ class Steps:
                 return None
         if len(local) == 1:
             return local[0]
-        ready.extend(local)
-        if rest is not None:
-            ready.append(rest)
-        elif not local and not self._waits:
-            self._stop_where_all_waits()
+        self._queue(local, rest)
         return None
 
     async def _call_in_lane(self, work: Work, item: Item, entry: Entry) -> None:
@@ -198,7 +195,8 @@ class Steps:
         try:
             sent = await self._attempts.make(work, self.request, state)
         except (HopFailedError, asyncio.CancelledError) as error:
-            await self._failed(work, error, item, entry.lane)
+            if await self._failed(work, error, item, entry.lane):
+                raise
             return
         if sent.again is not None:
             await self._settle_again(work, sent, item, entry.lane)
@@ -206,8 +204,9 @@ class Steps:
         try:
             saved = admission.save_state(keyed, state)
         except HeadraceError as error:
+            node = work.node
             failure = Failure(
-                FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, "", work.node.group, type(error).__name__
+                FailureKind.INVALID_MESSAGE, FailureSource.USER_CODE, node.name, node.group, type(error).__name__
             )
             self.failures.append(failure)
             self._fail(HopFailedError(failure, work), error, item, entry.lane)
@@ -216,21 +215,22 @@ class Steps:
         self._tell(work, sent, is_last=not isinstance(sent, Sent) or sent.rest is None)
         self.carry_out(effects)
 
-    async def _failed(self, work: Work, error: HopFailedError | asyncio.CancelledError, item: Item, lane: str) -> None:
-        """Settle a call that failed for good, or that its own node cancelled; any other cancellation goes on."""
+    async def _failed(self, work: Work, error: HopFailedError | asyncio.CancelledError, item: Item, lane: str) -> bool:
+        """Settle a call that failed for good, or that its own node cancelled; True for a cancellation that goes on."""
         if isinstance(error, HopFailedError):
             await self._unless_cancelled(error.failure)
             self._fail(error, error.__cause__, item, lane)
-            return
+            return False
         task = asyncio.current_task()
         is_from_outside = self._crew.is_ending or anyio.current_effective_deadline() == -inf
         if task is None or is_from_outside or self._crew.is_callers():
-            raise error
+            return True
         task.uncancel()  # it must not end as a silent success
         cancelled = NodeCancelledError()
         failed = self._attempts.failed(work, cancelled)
         self.failures.append(failed.failure)
         self._fail(failed, cancelled, item, lane)
+        return False
 
     async def _unless_cancelled(self, failure: Failure) -> None:
         """Go on with the cancellation that a node answered with a failure, where there was one."""
@@ -277,16 +277,29 @@ class Steps:
 
     async def _page(self, page: Rest) -> None:
         """Send the next messages of a series."""
-        sent = self._parts.dispatcher.page(page)
+        try:
+            sent = self._parts.dispatcher.page(page)
+        except Exception as error:  # noqa: BLE001 - of a key function, or a loop that went round too often
+            failed = self._attempts.failed(page.work, error)
+            self.failures.append(failed.failure)
+            self._told.failed(page.work, failed.failure)
+            self._fail(failed, error, _PLAIN, "")
+            return
         effects = self._book.settle_page(page, sent)
         if self._is_heard:
             self._told.page(page.work, sent, is_last=sent.rest is None)
             self._told.settled(self._book.run, page.work, sent)
         self.carry_out(effects)
         if not self._crew.is_over:
-            self._crew.ready.extend(sent.local)
-            if sent.rest is not None:
-                self._crew.ready.append(sent.rest)  # behind its page, so that a page of them is held
+            self._queue(sent.local, sent.rest)
+
+    def _queue(self, local: Sequence[Work], rest: Rest | None) -> None:
+        """Have what a call led to be worked on; where that is nothing, it may have been the last that could go on."""
+        self._crew.ready.extend(local)
+        if rest is not None:
+            self._crew.ready.append(rest)  # behind its page, so that a page of them is held
+        elif not local and not self._waits:
+            self._stop_where_all_waits()
 
     def _keep(self, delay_s: float, trace_id: str, what: Schedule | Alarm) -> None:
         if self._timers is None:

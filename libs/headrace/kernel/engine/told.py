@@ -13,6 +13,7 @@ from headrace.kernel.events import (
     FanOutItem,
     FanOutStarted,
     JoinReleased,
+    NodeFailed,
     Origin,
     RunCancelled,
     RunFinished,
@@ -90,6 +91,11 @@ class Told:
             self.publisher.publish(FanOutItem(*self._stamp(headers, node), position=position))
         if is_last and not work.node.opens:
             self.publisher.publish(FanOutCompleted(*self._stamp(work.headers, work.node), items=sent.items))
+
+    def failed(self, work: Work, failure: Failure) -> None:
+        """Tell that a node failed by what it had returned."""
+        stamped = self._stamp(work.headers, work.node)
+        self.publisher.publish(NodeFailed(*stamped, duration_s=0.0, failure=failure, retry_in_s=None))
 
     def went_on(self, work: Work, sent: Dispatch) -> None:
         """Tell what came of a call that just led to others, or that sent one message to where more are waited for."""

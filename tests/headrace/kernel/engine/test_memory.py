@@ -2,7 +2,8 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -11,7 +12,8 @@ import pytest
 from msgspec import Struct
 from tests.headrace.kernel.engine.pipes import Item, Left, Right, Sum
 
-from headrace import Gather, Pipe, Retry
+from headrace import Gather, Pipe, Retry, RunExpiredError
+from headrace.kernel.events import NodeStarted
 
 
 class Start(Struct, weakref=True):
@@ -130,3 +132,45 @@ async def test_nor_does_one_whose_events_were_left_early() -> None:
     await anyio.lowlevel.checkpoint()
     del start, events
     assert gone() is None
+
+
+def endless() -> Pipe:
+    pipe = Pipe("endless")
+
+    @pipe.node
+    async def wait(start: Start) -> Sum:
+        await anyio.sleep_forever()
+        return Sum(0)
+
+    return pipe
+
+
+async def out_of_time(start: Start) -> None:
+    with suppress(RunExpiredError):
+        await endless().run(start, timeout=0.01)
+
+
+async def cancelled_by_its_caller(start: Start) -> None:
+    with anyio.move_on_after(0.01):
+        await endless().run(start)
+
+
+async def left_while_its_node_waits(start: Start) -> None:
+    async with endless().events(start) as events:
+        async for event in events:
+            if isinstance(event, NodeStarted):
+                break
+
+
+@pytest.mark.parametrize("cut", [out_of_time, cancelled_by_its_caller, left_while_its_node_waits])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_nor_does_one_that_was_cut(backend: str, cut: Callable[[Start], Awaitable[None]]) -> None:
+    async def work() -> bool:
+        start = Start(3)
+        gone = weakref.ref(start)
+        await cut(start)
+        await anyio.lowlevel.checkpoint()
+        del start
+        return gone() is None
+
+    assert anyio.run(work, backend=backend)

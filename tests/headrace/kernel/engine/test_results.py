@@ -5,7 +5,7 @@ import anyio.lowlevel
 import pytest
 from msgspec import Struct
 from tests.headrace.kernel.engine.pipes import Done, Item, Left, Many, Right, Sum, chain, squares
-from tests.headrace.kernel.engine.told import finish, story
+from tests.headrace.kernel.engine.told import finish, names, story, why
 
 from headrace import (
     Context,
@@ -358,3 +358,28 @@ async def test_a_pipe_that_was_added_to_is_compiled_anew() -> None:
         return Sum(ctx.attempt)
 
     assert await pipe.run(Many(1)) == Sum(1)
+
+
+@pytest.mark.parametrize("at", [0, 300])
+async def test_a_key_that_cannot_be_told_fails_its_sender_on_whichever_page_it_is(at: int) -> None:
+    pipe = Pipe("keyed")
+
+    def key(item: Item) -> str:
+        if item.number == at:
+            raise LookupError
+        return "one"
+
+    @pipe.node
+    async def spread(message: Many) -> list[Item]:
+        return [Item(number) for number in range(400)]
+
+    @pipe.node(key=key)
+    async def keep(item: Item) -> None:
+        pass
+
+    heard = await story(pipe, Many(1))
+    assert (why(heard).node, why(heard).error) == ("spread", "LookupError")
+    assert "NodeFailed spread" in names(heard)
+    with pytest.raises(RunFailedError) as failed:
+        await pipe.run(Many(1))
+    assert isinstance(failed.value.__cause__, LookupError)
