@@ -145,18 +145,18 @@ def endless() -> Pipe:
     return pipe
 
 
-async def out_of_time(start: Start) -> None:
+async def out_of_time(pipe: Pipe, start: Start) -> None:
     with suppress(RunExpiredError):
-        await endless().run(start, timeout=0.01)
+        await pipe.run(start, timeout=0.01)
 
 
-async def cancelled_by_its_caller(start: Start) -> None:
+async def cancelled_by_its_caller(pipe: Pipe, start: Start) -> None:
     with anyio.move_on_after(0.01):
-        await endless().run(start)
+        await pipe.run(start)
 
 
-async def left_while_its_node_waits(start: Start) -> None:
-    async with endless().events(start) as events:
+async def left_while_its_node_waits(pipe: Pipe, start: Start) -> None:
+    async with pipe.events(start) as events:
         async for event in events:
             if isinstance(event, NodeStarted):
                 break
@@ -164,11 +164,11 @@ async def left_while_its_node_waits(start: Start) -> None:
 
 @pytest.mark.parametrize("cut", [out_of_time, cancelled_by_its_caller, left_while_its_node_waits])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_nor_does_one_that_was_cut(backend: str, cut: Callable[[Start], Awaitable[None]]) -> None:
+def test_nor_does_one_that_was_cut(backend: str, cut: Callable[[Pipe, Start], Awaitable[None]]) -> None:
     async def work() -> bool:
-        start = Start(3)
+        pipe, start = endless(), Start(3)
         gone = weakref.ref(start)
-        await cut(start)
+        await cut(pipe, start)
         await anyio.lowlevel.checkpoint()
         del start
         return gone() is None
