@@ -99,11 +99,15 @@ class Crew(Generic[Piece]):
             self._tasks = tasks
             for chore in self._chores:
                 tasks.start(chore)
-            await self._work_off()
-            if not self.is_over:
-                self._workers -= 1  # it only waits from here on
-                self._all_done = anyio.Event()
-                await self._all_done.wait()
+            try:
+                await self._work_off()
+                if not self.is_over:
+                    self._workers -= 1  # it only waits from here on
+                    self._all_done = anyio.Event()
+                    await self._all_done.wait()
+            except BaseException:
+                self.is_over = True  # the others are cancelled, and a node may swallow that
+                raise
             if self.hired > 1:
                 raise StoppedError
 
@@ -154,7 +158,7 @@ class Crew(Generic[Piece]):
             self._beside.discard(own)
             del own  # its exception has this frame
             self._workers -= 1
-        if self.is_over:
+        if self.is_over and not self.is_left:  # else it would be taken for why the group ends
             raise StoppedError
 
     async def _work_off_alone(self) -> None:

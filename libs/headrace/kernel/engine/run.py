@@ -18,7 +18,7 @@ from headrace.kernel.engine.steps import Steps
 from headrace.kernel.engine.told import Told
 from headrace.kernel.engine.uncoded import UncodedFraming, message_of
 from headrace.kernel.inject import Injector
-from headrace.kernel.journal import classify
+from headrace.kernel.journal import as_failure, classify
 from headrace.kernel.lifecycle import lifecycle
 from headrace.kernel.loop import loop_time
 from headrace.kernel.phases import Phase, Phases
@@ -152,8 +152,11 @@ class Run:
                     await self._execute(injector)
             else:
                 await self._execute(None)
-        except Exception as error:  # noqa: BLE001 - of a start-up hook: what is done after it fails otherwise
-            self._fail_beside(FailureKind.STARTUP, error)
+        except BaseException as raised:  # of a hook, or of what a hook raises beside errors: nodes fail otherwise
+            error = as_failure(raised)
+            if error is None:
+                raise
+            self._fail_beside(FailureKind.STARTUP if phases.now is Phase.STARTUP else FailureKind.SHUTDOWN, error)
         finally:
             if phases.now is Phase.STARTUP:
                 phases.move(Phase.SHUTDOWN)

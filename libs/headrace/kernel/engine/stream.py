@@ -1,7 +1,8 @@
 """A run's events as an asynchronous iterator, and what can be done to the run meanwhile."""
 
 from collections.abc import AsyncGenerator
-from typing import Any, Self
+from types import AsyncGeneratorType
+from typing import Any, Self, cast
 
 import anyio
 
@@ -21,7 +22,7 @@ class RunEvents:
 
     def __init__(self, run: Run, outlet: Outlet) -> None:
         self._run = run
-        self._events = _events(run, outlet)
+        self._events = cast("AsyncGeneratorType[KernelEvent, None]", _events(run, outlet))
 
     @property
     def run_id(self) -> str:
@@ -66,8 +67,14 @@ class RunEvents:
         return self._run.result()
 
     async def aclose(self) -> None:
-        """Cancel the run unless it is over, and wait until it is; idempotent."""
-        await self._events.aclose()
+        """Cancel the run unless it is over, and wait until it is; idempotent.
+
+        While another task waits for an event, the run is cancelled, and that task gets its last events.
+        """
+        if self._events.ag_running:
+            self._run.cancel()
+        else:
+            await self._events.aclose()
 
 
 async def _events(run: Run, outlet: Outlet) -> AsyncGenerator[KernelEvent, None]:

@@ -189,24 +189,58 @@ def test_a_run_of_nodes_that_never_wait_begins_none_when_its_time_is_up(backend:
     assert called == ["first"]
 
 
-@BACKENDS
-def test_a_node_that_swallows_the_end_of_its_runs_time_is_the_last_that_is_called(backend: str) -> None:
-    pipe, called = Pipe("deaf"), list[str]()
+def swallowing(branches: int) -> tuple[Pipe, list[str]]:
+    """A pipe of branches that swallow their cancellation, a node behind each, and a note of each call of that."""
+    pipe, called = Pipe("swallowing"), list[str]()
 
-    @pipe.node
     async def deaf(message: Item) -> Done:
         with suppress(BaseException):
             await anyio.sleep_forever()
         return Done(1)
+
+    for branch in range(branches):
+        pipe.node(name=f"deaf{branch}")(deaf)
 
     @pipe.node
     async def after(message: Done) -> Sum:
         called.append("after")
         return Sum(1)
 
+    return pipe, called
+
+
+@BACKENDS
+@BRANCHES
+def test_nodes_that_swallow_the_end_of_their_runs_time_are_the_last_that_are_called(
+    backend: str, branches: int
+) -> None:
+    pipe, called = swallowing(branches)
+
     async def follow() -> list[KernelEvent]:
-        async with pipe.events(Item(1), timeout=0.01) as events:
-            return [event async for event in events]
+        with anyio.fail_after(30):
+            async with pipe.events(Item(1), timeout=0.01) as events:
+                return [event async for event in events]
 
     assert finish(anyio.run(follow, backend=backend)).status is RunState.EXPIRED
     assert not called
+
+
+@BACKENDS
+def test_events_that_another_task_reads_can_be_closed(backend: str) -> None:
+    untidy, heard = Untidy(attempts=1), list[KernelEvent]()
+
+    async def work() -> None:
+        untidy.began = anyio.Event()
+        events = untidy.pipe.events(Item(1))
+
+        async def read() -> None:
+            async for event in events:
+                heard.append(event)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            await untidy.began.wait()
+            await events.aclose()
+
+    anyio.run(work, backend=backend)
+    assert finish(heard).status is RunState.CANCELLED

@@ -381,3 +381,15 @@ async def test_a_cancelled_caller_is_cancelled_although_a_shutdown_hook_fails() 
     with pytest.raises(asyncio.CancelledError):
         await run
     assert finish(told).status is RunState.CANCELLED
+
+
+@pytest.mark.parametrize("at", ["startup", "shutdown"])
+async def test_a_hook_that_exits_fails_its_run_and_not_the_program(at: str) -> None:
+    pipe, entry, _ = chain(1)
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    (pipe.on_startup if at == "startup" else pipe.on_shutdown)(leave)
+    heard = await story(pipe, entry)
+    assert (why(heard).kind, why(heard).error) == (FailureKind(at), "NodeExitedError")
