@@ -107,16 +107,11 @@ class Hops:
 
     async def _run_injected(self, hop: "_Hop", work: Work) -> HopOutcome:
         """Run an item in a REQUEST scope of its own; the item fails where what the scope held cannot be closed."""
-        first: HopFailedError | None = None
         try:
             async with self._injector.hop() as hop.request:
-                try:
-                    return await hop.follow(work)
-                except HopFailedError as failed:
-                    first = failed
-                    raise
+                return await hop.follow(work)
         except ExitError as error:
-            raise (first or self.attempts.failed(work, error)) from error
+            raise self.attempts.failed(work, error) from error
 
     def again(self, work: Work, dispatch: Dispatch, lane: str, ticket: int) -> Schedule | Park:
         """Make the output that brings a call back.

@@ -4,14 +4,18 @@ APP lives as long as the process, REQUEST as long as a hop of a run in this proc
 scope, asked for by interface or by class alike.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import structlog
 from dishka import AsyncContainer, Provider, Scope, make_async_container
+from dishka.exceptions import ExitError
 
 from headrace.kernel.journal import NodeTimeoutError
+
+_log = structlog.get_logger("headrace.kernel")
 
 
 class Injector:
@@ -31,16 +35,19 @@ class Injector:
         return self._app is not None
 
     @asynccontextmanager
-    async def hop(self) -> AsyncIterator[AsyncContainer]:
+    async def hop(self, end_failed: Callable[[Exception], object] | None = None) -> AsyncIterator[AsyncContainer]:
         """Open the REQUEST scope of a hop.
 
+        Args:
+            end_failed: Is told where it cannot be closed, in place of `ExitError`.
+
         Raises:
-            ExitError: A provider failed when its instance was closed.
+            ExitError: A provider failed when its instance was closed, and nothing else went wrong.
         """
         # siblings ask for an instance side by side, and must get the same one
         if self._app is None:
             self._app = make_async_container()
-        async with self._app(lock_factory=anyio.Lock) as request:
+        async with _closing(self._app(lock_factory=anyio.Lock), end_failed) as request:
             yield request
 
     async def aclose(self) -> None:
@@ -64,8 +71,9 @@ async def step(
 
     Raises:
         NodeTimeoutError: It took longer.
+        ExitError: A provider failed when its instance was closed, and nothing else went wrong.
     """
-    async with request(scope=Scope.STEP) as container:
+    async with _closing(request(scope=Scope.STEP)) as container:
         made: dict[str, Any] = {}
         with anyio.move_on_after(timeout_s) as scope:
             for name, kind in wanted.items():
@@ -73,3 +81,26 @@ async def step(
         if scope.cancelled_caught:
             raise NodeTimeoutError
         yield made
+
+
+@asynccontextmanager
+async def _closing(
+    container: AsyncContainer, end_failed: Callable[[Exception], object] | None = None
+) -> AsyncIterator[AsyncContainer]:
+    """Close a container in the end, to its end; that it cannot be closed never hides what went wrong before."""
+    first: BaseException | None = None
+    try:
+        yield container
+    except BaseException as raised:
+        first = raised
+        raise
+    finally:
+        try:
+            with anyio.CancelScope(shield=True):  # also where a scope around this one was cancelled
+                await container.close(first)
+        except ExitError as error:
+            if end_failed is None and first is None:
+                raise
+            _log.exception("close_failed", scope=container.scope.name)
+            if end_failed is not None:
+                end_failed(error)

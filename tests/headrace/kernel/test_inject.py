@@ -215,6 +215,27 @@ async def test_a_provider_that_cannot_close_what_a_hop_used_fails_the_run_rather
         assert failure(await on.run(Ask(1))).error == "ValueError"  # the first error is not hidden
 
 
+async def test_a_provider_that_cannot_close_what_a_call_used_fails_the_call_but_never_hides_its_own_error() -> None:
+    class Leaking(Provider):
+        @provide(scope=Scope.STEP)
+        async def make(self) -> AsyncIterator[ForCall]:
+            yield ForCall("call")
+            raise ConnectionError
+
+    pipe = Pipe("leaking")
+    pipe.provide(Leaking())
+
+    @pipe.node
+    async def answer(ask: Ask, call: Inject[ForCall]) -> Answer:
+        if ask.number:
+            raise ValueError
+        return Answer()
+
+    async with bench(pipe) as on:
+        assert failure(await on.run(Ask())).error == "ExitError"
+        assert failure(await on.run(Ask(1))).error == "ValueError"
+
+
 async def test_closing_a_container_twice_is_closing_it_once() -> None:
     injector = Injector(())
     await injector.aclose()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-from dishka.exceptions import ExitError
 
 from headrace.errors import Failure, FailureKind, FailureSource, InvalidMessageError
 from headrace.kernel.clock import Clock, random_bytes
@@ -192,11 +191,8 @@ class Run:
             if injector is None or not self._parts.injects:
                 await steps.work()
             else:
-                async with injector.hop() as steps.request:
+                async with injector.hop(self._ended_badly.append) as steps.request:
                     await steps.work()
-        except ExitError as error:
-            failure = classify(error, node="", group="", shows_detail=self._options.shows_detail)
-            self._fail(failure, error)
         finally:
             self._told.publisher.takes_emissions = False
             self._terminal = self._terminal or steps.terminal
