@@ -19,6 +19,9 @@ from headrace.kernel.journal import NodeTimeoutError
 from headrace.kernel.loop import turn
 from headrace.kernel.threads import in_thread, in_turn
 
+SPENT_S = ""
+"""Among a call's parameters, none of which has this name: the seconds of its time that went before it began."""
+
 _TURN = 64  # outputs of a generator that never waits, before others and cancellations have their turn
 
 Middleware = Callable[[PlanNode, Call], Call]
@@ -155,7 +158,7 @@ async def _from_thread(function: Callable[..., Any], arguments: dict[str, Any], 
 
 
 async def _bounded(call: Call, timeout_s: float, arguments: dict[str, Any]) -> list[Any]:
-    with anyio.move_on_after(timeout_s):
+    with anyio.move_on_after(timeout_s - arguments.pop(SPENT_S, 0.0)):
         return await call(arguments)
     raise NodeTimeoutError
 
