@@ -40,6 +40,8 @@ def _replaced(node: PlanNode, stand_in: Any) -> PlanNode:  # noqa: ANN401 - a fu
         made: Any = stand_in(**_taken(stand_in, arguments))
         if hasattr(made, "__aiter__"):
             return [output async for output in made]
+        if inspect.isgenerator(made):
+            return list(made)
         return await made if inspect.isawaitable(made) else made
 
     return replace(node, function=stand, is_async=True)

@@ -80,6 +80,13 @@ def test_a_node_is_replaced_by_a_message_or_a_function(headrace_sync: SyncHarnes
     assert headrace_sync.rehearse(paying(), Order(7), replace={"pay": stand_in}).result == Receipt("paid by 7")
 
 
+def test_a_node_is_replaced_by_a_generator(headrace_sync: SyncHarness) -> None:
+    def pay(order: Order) -> Iterator[Paid]:
+        yield Paid("cash")
+
+    assert headrace_sync.rehearse(paying(), Order(1), replace={"pay": pay}).result == Receipt("paid by cash")
+
+
 @pytest.mark.parametrize("raised", [ConnectionError("down"), ConnectionError])
 def test_a_node_is_replaced_by_an_exception_or_its_class(headrace_sync: SyncHarness, raised: object) -> None:
     rehearsal = headrace_sync.rehearse(paying(), Order(1), replace={"pay": raised})
