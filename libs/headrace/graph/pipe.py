@@ -83,7 +83,7 @@ class Pipe:
         Raises:
             TypeError: It is no function, or an `async def`.
         """
-        _check_synchronous("an observer", observer)
+        check_synchronous("an observer", observer)
         self._observers.append(observer)
 
     def provide(self, provider: Any) -> None:  # noqa: ANN401 - a dishka Provider, which only the kernel may know
@@ -95,7 +95,7 @@ class Pipe:
 
         A run's last event cannot be kept back. Raises as `observe`.
         """
-        _check_synchronous("a hook", hook)
+        check_synchronous("a hook", hook)
         self._hooks.append(hook)
         return hook
 
@@ -113,7 +113,7 @@ class Pipe:
 
         Raises as `observe`.
         """
-        _check_synchronous("a classifier", classifier)
+        check_synchronous("a classifier", classifier)
         self._classifiers.append(classifier)
         return classifier
 
@@ -169,14 +169,19 @@ class Pipe:
         return compile_plan(declared, placement)
 
 
-def _caller() -> FrameType | None:
-    frame = inspect.currentframe()
-    method = frame.f_back if frame is not None else None
-    return method.f_back if method is not None else None
+def check_synchronous(what: str, function: object) -> None:
+    """Refuse what cannot be called for an event.
 
-
-def _check_synchronous(what: str, function: object) -> None:
+    Raises:
+        TypeError: It is no function, or an `async def`.
+    """
     if not callable(function):
         raise TypeError(f"{what} is a function, not a {type(function).__name__}")
     if inspect.iscoroutinefunction(function):
         raise TypeError(f"{what} is called on the event loop and not awaited; {function!r} is an async def")
+
+
+def _caller() -> FrameType | None:
+    frame = inspect.currentframe()
+    method = frame.f_back if frame is not None else None
+    return method.f_back if method is not None else None

@@ -48,6 +48,7 @@ class Pipe(DeclaredPipe):
         Raises:
             CompileError: The pipe has mistakes.
             InvalidMessageError: The message, or a signal, is of another type.
+            TypeError: An observer is no function, or an `async def`.
             RunFailedError, RunExpiredError: The run ended otherwise; a node's exception is the cause.
             RunSuspendedError: All that is left of it waits for signals.
         """
@@ -88,7 +89,7 @@ class Pipe(DeclaredPipe):
 
         The run begins when the first event is asked for, and goes no faster than they are read. `RunFinished` is the
         last one; failures are events, and not raised. A run that waits for signals goes on waiting: send them with
-        `RunEvents.signal`. Arguments and errors are those of `run`, of which only the first two are raised.
+        `RunEvents.signal`. Arguments and errors are those of `run`, of which those of how it ends are not raised.
         """
         options = RunOptions(timeout_s=timeout, signals=signals or {}, concurrency=concurrency, observers=observers)
         return self._compiled().events(message, options)

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from headrace.graph.pipe import check_synchronous
 from headrace.kernel.events import Observer
 
 DEFAULT_CONCURRENCY = 1000
@@ -21,6 +22,9 @@ class RunOptions(Struct, frozen=True, kw_only=True):
         run_id: Its trace_id; empty for a new one.
         waits: Whether it waits for signals that nobody but `RunEvents.signal` could send.
         shows_detail: Whether failures carry exception texts, which may hold payload.
+
+    Raises:
+        TypeError: An observer is no function, or an `async def`.
     """
 
     timeout_s: float | None = None
@@ -30,3 +34,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     run_id: str = ""
     waits: bool = True
     shows_detail: bool = False
+
+    def __post_init__(self) -> None:
+        for observer in self.observers:
+            check_synchronous("an observer", observer)

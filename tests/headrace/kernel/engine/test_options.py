@@ -1,0 +1,21 @@
+"""What a run is started with is refused at once where it cannot be meant."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.headrace.kernel.engine.pipes import chain
+
+from headrace import Pipe
+from headrace.kernel.events import KernelEvent
+
+STARTS = pytest.mark.parametrize("start", [Pipe.run_sync, Pipe.events])
+
+
+@STARTS
+def test_an_observer_that_cannot_be_called_for_an_event_is_refused(start: Callable[..., Any]) -> None:
+    async def later(event: KernelEvent) -> None: ...
+
+    pipe, message, _ = chain(1)
+    with pytest.raises(TypeError, match=r"an observer is called on the event loop and not awaited; .* is an async def"):
+        start(pipe, message, observers=(later,))
