@@ -1,7 +1,6 @@
 """Attempts: one call of a node, from its arguments to where its outputs go, or how it is to be tried again."""
 
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import anyio
@@ -79,7 +78,7 @@ class Attempts:
         if is_heard:
             origin = origin_of(work.headers, work.node)
             publisher.node_started(origin)
-            started_s = perf_counter()
+            started_s = publisher.monotonic()
         token = current_call.set(work)
         try:
             node = work.node
@@ -90,7 +89,7 @@ class Attempts:
                 returned = await self._calls[node.name](work.messages)
             else:
                 returned = await self._call(work, request, state, origin, publisher)
-            took_s = perf_counter() - started_s if is_heard else 0.0
+            took_s = publisher.monotonic() - started_s if is_heard else 0.0
             dispatch = self._dispatcher.dispatch(work, returned)
         except BaseException as raised:
             again = self._failed(work, raised, origin, started_s, publisher)
@@ -117,7 +116,7 @@ class Attempts:
         failure = self._classified(work, error)
         delay_s = retry_in_s(work.node.retry, error, work.headers.attempt, self._random)
         if origin is not None:
-            took_s = perf_counter() - started_s
+            took_s = publisher.monotonic() - started_s
             publisher.node_failed(
                 NodeFailed(*publisher.stamp(origin), duration_s=took_s, failure=failure, retry_in_s=delay_s)
             )

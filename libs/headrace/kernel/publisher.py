@@ -31,6 +31,9 @@ class Publisher:
         hooks: Each takes what the one before it gave. One that raises is passed over, and so is one that gives
             something that is no event, keeps back a run's last one, or gives that for another.
         clock: Events are dated by it.
+
+    Attributes:
+        monotonic: The clock's; calls are timed by it.
     """
 
     def __init__(
@@ -39,13 +42,15 @@ class Publisher:
         self._observers = observers
         self._hooks = hooks
         self._next_seq = count(1).__next__
-        self._now = (clock or SystemClock()).now
+        clock = clock or SystemClock()
+        self._now = clock.now
+        self.monotonic = clock.monotonic
         self.is_heard = bool(observers)
 
     def and_to(self, observer: Observer) -> "Publisher":
         """Give a publisher that tells one observer more, and numbers its events along with this one's."""
         other = Publisher((*self._observers, observer), self._hooks)
-        other._next_seq, other._now = self._next_seq, self._now
+        other._next_seq, other._now, other.monotonic = self._next_seq, self._now, self.monotonic
         return other
 
     def stamp(self, origin: Origin) -> Stamped:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from headrace import Context, Inject, Pipe, Retry, Signal, Suspend
 from headrace.errors import FailureKind
-from headrace.kernel.events import NodeFailed
+from headrace.kernel.events import NodeEnded, NodeFailed
 from headrace.ledger.values import RunState
 from headrace.testing.harness import Harness, SyncHarness
 
@@ -201,3 +201,16 @@ def test_the_time_of_a_call_is_had_once_with_the_making_of_what_is_injected(head
     rehearsal = headrace_sync.rehearse(pipe, Order(5))
     assert rehearsal.failure is not None
     assert (rehearsal.failure.kind, rehearsal.duration_s) == (FailureKind.TIMEOUT, pytest.approx(10))
+
+
+def test_calls_took_as_long_as_the_clock_of_the_rehearsal_says(headrace_sync: SyncHarness) -> None:
+    pipe = Pipe("timed")
+
+    @pipe.node(timeout=10, retry=Retry(attempts=2, backoff=0, jitter=0))
+    async def pay(order: Order, ctx: Context) -> Paid:
+        await anyio.sleep(100 if ctx.attempt == 1 else 4)
+        return Paid("late")
+
+    rehearsal = headrace_sync.rehearse(pipe, Order(1))
+    assert [event.duration_s for event in rehearsal.of(NodeFailed)] == [pytest.approx(10)]
+    assert [event.duration_s for event in rehearsal.of(NodeEnded)] == [pytest.approx(4)]
