@@ -92,7 +92,7 @@ def _from_elsewhere(node: PlanNode, middleware: Sequence[Middleware], elsewhere:
 def _wrapped(node: PlanNode, middleware: Sequence[Middleware], call: Call) -> Call:
     for wrap in reversed(middleware):
         call = wrap(node, call)
-    return call
+    return partial(_checked, node.name, call) if middleware else call
 
 
 def _timed(node: PlanNode, call: Call) -> Call:
@@ -160,7 +160,15 @@ async def _from_thread(function: Callable[..., Any], arguments: dict[str, Any], 
 async def _bounded(call: Call, timeout_s: float, arguments: dict[str, Any]) -> list[Any]:
     with anyio.move_on_after(timeout_s - arguments.pop(SPENT_S, 0.0)):
         return await call(arguments)
-    raise NodeTimeoutError
+    raise NodeTimeoutError(f"it took longer than its timeout of {timeout_s:g} s")
+
+
+async def _checked(name: str, call: Call, arguments: dict[str, Any]) -> list[Any]:
+    returned: object = await call(arguments)
+    if not isinstance(returned, list):
+        kind = type(returned).__name__
+        raise TypeError(f"the middleware around node '{name}' gave a {kind}; it gives the list that the call gave")
+    return cast("list[Any]", returned)
 
 
 async def _limited(call: Call, limiter: CapacityLimiter, arguments: dict[str, Any]) -> list[Any]:

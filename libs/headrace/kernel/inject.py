@@ -79,7 +79,7 @@ async def step(
             for name, kind in wanted.items():
                 made[name] = await container.get(kind)
         if scope.cancelled_caught:
-            raise NodeTimeoutError
+            raise NodeTimeoutError(f"to make its injected parameters took longer than its timeout of {timeout_s:g} s")
         yield made
 
 

@@ -108,7 +108,7 @@ class Dispatcher:
             case None | Drop():
                 pass
             case To(node=name, message=message):
-                self._send(dispatch, headers, position, message, (self._route_to(name, message),))
+                self._send(dispatch, headers, position, message, (self._route_to(node, name, message),))
             case _:
                 self._follow(dispatch, node, headers, position, output)
 
@@ -124,21 +124,22 @@ class Dispatcher:
     def _follow(self, dispatch: Dispatch, node: PlanNode, headers: Envelope, position: int, output: object) -> None:
         routes = routes_of(node, type(output))
         if routes is None:
-            raise NoRouteError
+            raise no_route(node, type(output))
         if routes:
             self._send(dispatch, headers, position, output, routes)
         else:
             name, body = self._encoded(output)
             dispatch.terminals.append(self._completed(name, body, headers))
 
-    def _route_to(self, name: str, message: object) -> Route:
+    def _route_to(self, by: PlanNode, name: str, message: object) -> Route:
         target = self._plan.nodes.get(name)
         for message_type in type(message).__mro__ if target else ():
             type_name = self._plan.type_names.get(message_type)
             for route in self._plan.consumers.get(type_name or "", ()):
                 if route.node == name:
                     return route
-        raise NoRouteError
+        what = f"node '{name}', which takes none" if target else "a node that there is not"
+        raise NoRouteError(f"node '{by.name}' sent {type(message).__name__} to {what}")
 
     def _send(
         self, dispatch: Dispatch, parent: Envelope, position: int, message: object, routes: tuple[Route, ...]
@@ -172,7 +173,7 @@ class Dispatcher:
         join = self._feeds.join(route.node, scope)
         around = outer_scope(scope, 1 if join.gathers else 0)
         if around is None:  # nothing opened the run's own scope, so nothing gathers there
-            raise NoRouteError
+            raise NoRouteError(f"node '{route.node}' gathers, and nothing before it has opened a fan-out")
         return Arrive(join, route.slot, frame, self._feeds.of(self._plan.nodes[route.node], around))
 
     def _child(self, parent: Envelope, position: int, target: PlanNode) -> Headers:
@@ -195,7 +196,7 @@ class Dispatcher:
             name = self._plan.type_names.get(message_type)
             if name is not None:
                 return name, self._plan.codecs[name].encode(message)
-        raise NoRouteError
+        raise NoRouteError(f"{type(message).__name__} is no message type of pipe '{self._plan.pipe}'")
 
 
 def lane_of(pipe: str, node: str, key: str) -> str:
@@ -220,6 +221,12 @@ def routes_of(node: PlanNode, message_type: type[Any]) -> tuple[Route, ...] | No
     if routes is not None:
         return routes
     return next((node.routes[base] for base in message_type.__mro__ if base in node.routes), None)
+
+
+def no_route(node: PlanNode, kind: type[Any]) -> NoRouteError:
+    """Make the error of a node's output of a class that the plan has no route for; its value may be payload."""
+    may = ", ".join(each.__name__ for each in node.routes) or "nothing"
+    return NoRouteError(f"node '{node.name}' gave {kind.__name__}; it may give {may}")
 
 
 def _check_suspend(work: Work, suspend: Suspend) -> None:

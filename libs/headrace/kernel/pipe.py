@@ -48,6 +48,7 @@ class Pipe(DeclaredPipe):
         Raises:
             CompileError: The pipe has mistakes.
             InvalidMessageError: The message, or a signal, is of another type.
+            ValueError: The timeout is no number of seconds, or the concurrency no whole number of at least 1.
             TypeError: An observer is no function, or an `async def`.
             RunFailedError, RunExpiredError: The run ended otherwise; a node's exception is the cause.
             RunSuspendedError: All that is left of it waits for signals.

@@ -55,7 +55,7 @@ def visiting(visits: dict[str, int], target: PlanNode) -> dict[str, int]:
         return visits
     count = visits.get(target.name, 0) + 1
     if count > target.max_visits:
-        raise TooManyVisitsError
+        raise TooManyVisitsError(f"node '{target.name}' is at its bound: max_visits={target.max_visits}")
     return {**visits, target.name: count}
 
 

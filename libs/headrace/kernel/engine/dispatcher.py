@@ -15,7 +15,7 @@ from headrace.graph.plan import ExecutionPlan, PlanNode, Route
 from headrace.kernel.engine.uncoded import UncodedFraming, as_frame, completed_with
 from headrace.kernel.feeds import Feeds
 from headrace.kernel.journal import NoRouteError
-from headrace.kernel.outputs import Dispatch, Dispatcher, routes_of
+from headrace.kernel.outputs import Dispatch, Dispatcher, no_route, routes_of
 from headrace.kernel.scopes import outer_scope
 from headrace.kernel.work import Headers, Work, visiting
 from headrace.ledger.values import Arrive, Emit, Feed, Join, Output, Terminal
@@ -125,7 +125,7 @@ class EngineDispatcher(Dispatcher):
         for kind in kinds.difference(_CONTROL):
             routes = routes_of(node, kind)
             if routes is None:
-                raise NoRouteError
+                raise no_route(node, kind)
             for route in routes:
                 feeds.update(dict.fromkeys(self._feeds_at(route, scope)))
         return tuple(feeds)
@@ -136,7 +136,7 @@ class EngineDispatcher(Dispatcher):
             return self._feeds.of(target, scope)
         around = outer_scope(scope, 1 if target.gathers else 0)
         if around is None:
-            raise NoRouteError
+            raise NoRouteError(f"node '{target.name}' gathers, and nothing before it has opened a fan-out")
         return Feed(self._feeds.join(target.name, scope), route.slot), *self._feeds.of(target, around)
 
     def _one(self, dispatch: Dispatch, node: PlanNode, headers: Envelope, position: int, output: object) -> None:

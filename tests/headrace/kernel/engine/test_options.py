@@ -1,5 +1,6 @@
 """What a run is started with is refused at once where it cannot be meant."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,3 +20,19 @@ def test_an_observer_that_cannot_be_called_for_an_event_is_refused(start: Callab
     pipe, message, _ = chain(1)
     with pytest.raises(TypeError, match=r"an observer is called on the event loop and not awaited; .* is an async def"):
         start(pipe, message, observers=(later,))
+
+
+@STARTS
+@pytest.mark.parametrize("timeout", [math.nan, "soon"])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(start: Callable[..., Any], timeout: Any) -> None:
+    pipe, message, _ = chain(1)
+    with pytest.raises(ValueError, match="timeout is a number of seconds"):
+        start(pipe, message, timeout=timeout)
+
+
+@STARTS
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5])
+def test_a_concurrency_that_lets_nothing_run_is_refused(start: Callable[..., Any], concurrency: Any) -> None:
+    pipe, message, _ = chain(1)
+    with pytest.raises(ValueError, match="concurrency is a whole number of at least 1"):
+        start(pipe, message, concurrency=concurrency)
