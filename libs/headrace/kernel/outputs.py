@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from headrace.errors import Failure
 from headrace.graph.options import Drop, Retry, Suspend, To
 from headrace.graph.plan import ExecutionPlan, PlanNode, Route
+from headrace.kernel.entry_keys import entry_key
 from headrace.kernel.feeds import Feeds
 from headrace.kernel.journal import NoRouteError, SuspendError
 from headrace.kernel.scopes import child_scope, digest, outer_scope
@@ -84,6 +85,9 @@ class Dispatcher:
 
         Args:
             headers: Of the run; its target is filled in here.
+
+        Raises:
+            InvalidMessageError: It cannot be encoded, or its key cannot be computed.
         """
         body = self._plan.codecs[headers.type].encode(message)
         outputs: list[Output] = []
@@ -92,7 +96,9 @@ class Dispatcher:
             own = headers if visits is headers.visits else structs.replace(headers, visits=visits)
             if len(self._plan.entry) > 1:  # each is a call of its own
                 own = structs.replace(own, id=digest(f"{headers.id}/{route.node}"))
-            outputs.append(self._output(own, route, headers.type, body, message))
+            keyed = self._plan.nodes[route.node].keyed
+            key = entry_key(self._plan, route.node, keyed.key_of, message) if keyed else ""
+            outputs.append(self._output(own, route, headers.type, body, key))
         return outputs
 
     def _begin(self, work: Work, dispatch: Dispatch) -> tuple[Dispatch, Envelope]:
@@ -154,12 +160,12 @@ class Dispatcher:
                 continue
             if body is None:
                 type_name, body = self._encoded(message)
-            headers = self._child(parent, position, self._plan.nodes[route.node])
-            dispatch.outputs.append(self._output(headers, route, type_name, body, message))
+            target = self._plan.nodes[route.node]
+            key = target.keyed.key_of(message) if target.keyed else ""
+            dispatch.outputs.append(self._output(self._child(parent, position, target), route, type_name, body, key))
 
-    def _output(self, headers: Envelope, route: Route, type_name: str, body: bytes, message: object) -> Output:
+    def _output(self, headers: Envelope, route: Route, type_name: str, body: bytes, key: str) -> Output:
         target, stream = self._plan.nodes[route.node], self._streams[route.node]
-        key = target.keyed.key_of(message) if target.keyed else ""
         frame = self._seal(self._addressed(headers, route, type_name, body, key))
         if target.name in self._joins:
             return self._arrival(headers.scope, route, frame)

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from headrace.errors import InvalidMessageError, SettingsError
 from headrace.graph.plan import ExecutionPlan
 from headrace.kernel.clock import Clock, SystemClock, random_bytes
+from headrace.kernel.entry_keys import entry_key
 from headrace.kernel.outputs import Dispatcher, lane_of
 from headrace.ledger.values import Output, Submission
 from headrace.runtime.idempotency import Idempotency
@@ -179,11 +180,7 @@ class Submissions:
         )
 
     def _key(self, ticketed: _Ticketed, message: object) -> str:
-        try:
-            return ticketed.key_of(message)
-        except Exception as error:
-            why = f"the key of node '{ticketed.node}' cannot be computed ({type(error).__name__})"
-            raise InvalidMessageError(self._plan.entry_type, why) from error
+        return entry_key(self._plan, ticketed.node, ticketed.key_of, message)
 
     def _partition(self, message: object, options: Options, entropy: bytes) -> int:
         """Choose where a run lives: a keyed pipe's by its ingress key, since a lane lies within one partition."""

@@ -7,6 +7,7 @@ from headrace.kernel.admit import Admission
 from headrace.kernel.calls import Calls, compile_calls
 from headrace.kernel.engine.dispatcher import EngineDispatcher
 from headrace.kernel.engine.uncoded import UncodedFraming, uncoded
+from headrace.kernel.entry_keys import entry_key
 from headrace.kernel.feeds import Feeds
 from headrace.kernel.outputs import lane_of
 
@@ -48,14 +49,20 @@ class Parts:
         return calls
 
     def tickets(self, message: object) -> tuple[tuple[str, str], ...]:
-        """Give the lanes that a run takes tickets in when it starts, each with the stream that it feeds."""
+        """Give the lanes that a run takes tickets in when it starts, each with the stream that it feeds.
+
+        Raises:
+            InvalidMessageError: A key cannot be computed.
+        """
         if not self._ticketed:
             return ()
-        return tuple(
-            (lane_of(self.plan.pipe, node.name, node.keyed.ingress_key_of(message)), self.plan.stream(node.group))
+        plan = self.plan
+        keys = [
+            (node, entry_key(plan, node.name, node.keyed.ingress_key_of, message))
             for node in self._ticketed
             if node.keyed is not None and node.keyed.ingress_key_of is not None
-        )
+        ]
+        return tuple((lane_of(plan.pipe, node.name, key), plan.stream(node.group)) for node, key in keys)
 
     def _compiled(self) -> Calls:
         return compile_calls(self.plan.nodes.values(), self.plan.middleware)

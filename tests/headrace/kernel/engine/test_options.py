@@ -1,13 +1,13 @@
-"""What a run is started with is refused at once where it cannot be meant."""
+"""What a run is started with is refused at once where it cannot be meant, or has no key."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.headrace.kernel.engine.pipes import chain
+from tests.headrace.kernel.engine.pipes import Many, chain
 
-from headrace import Pipe
+from headrace import InvalidMessageError, Pipe
 from headrace.kernel.events import KernelEvent
 
 STARTS = pytest.mark.parametrize("start", [Pipe.run_sync, Pipe.events])
@@ -36,3 +36,17 @@ def test_a_concurrency_that_lets_nothing_run_is_refused(start: Callable[..., Any
     pipe, message, _ = chain(1)
     with pytest.raises(ValueError, match="concurrency is a whole number of at least 1"):
         start(pipe, message, concurrency=concurrency)
+
+
+@STARTS
+@pytest.mark.parametrize("order", ["arrival", "ingress"])
+def test_a_message_whose_key_cannot_be_computed_is_refused(start: Callable[..., Any], order: Any) -> None:
+    pipe = Pipe("keyed")
+
+    @pipe.node(key=lambda message: 1 // message.count, order=order)
+    async def keep(message: Many) -> None: ...
+
+    why = r"type 'Many': the key of node 'keep' cannot be computed \(ZeroDivisionError\)"
+    with pytest.raises(InvalidMessageError, match=why) as refused:
+        start(pipe, Many(0))
+    assert isinstance(refused.value.__cause__, ZeroDivisionError)
