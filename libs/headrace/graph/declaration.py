@@ -19,7 +19,7 @@ class NodeOptions(TypedDict, total=False):
         to: The node that all its outputs go to, whatever else takes their types.
         name: Its name, the function's by default.
         retry: How failures are tried again; a number is the calls in all.
-        timeout: Seconds for one call, the making of its injected parameters included.
+        timeout: Seconds for one call; making its injected parameters before it may take as long.
         concurrency: Calls at a time in one process; a thread whose time is up counts until it ends.
         executor: Where it runs: "inline" is the event loop, the default of an `async def`; "thread" is that of a `def`;
             "process" is a child process of the worker, "ray" a Ray cluster.

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 from dishka import AsyncContainer
 
 from headrace.errors import Failure
 from headrace.graph.options import Retry
 from headrace.graph.plan import ExecutionPlan, PlanNode
 from headrace.kernel import inject
-from headrace.kernel.calls import SPENT_S, Calls, given
+from headrace.kernel.calls import Calls, given
 from headrace.kernel.context import Context
 from headrace.kernel.current_call import current_call
 from headrace.kernel.events import NodeFailed, Origin
@@ -140,10 +139,7 @@ class Attempts:
         if node.keyed is not None and node.keyed.state_param is not None:
             arguments[node.keyed.state_param] = state
         if node.injected and request is not None and not node.runs_elsewhere:
-            began_s = anyio.current_time()
             async with inject.step(request, node.injected, node.timeout_s) as injected:
-                if node.timeout_s is not None:
-                    arguments[SPENT_S] = anyio.current_time() - began_s
                 return await self._calls[node.name]({**arguments, **injected})
         return await self._calls[node.name](arguments)
 

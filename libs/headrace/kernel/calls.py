@@ -19,9 +19,6 @@ from headrace.kernel.journal import NodeTimeoutError
 from headrace.kernel.loop import turn
 from headrace.kernel.threads import in_thread, in_turn
 
-SPENT_S = ""
-"""Among a call's parameters, none of which has this name: the seconds of its time that went before it began."""
-
 _TURN = 64  # outputs of a generator that never waits, before others and cancellations have their turn
 
 Middleware = Callable[[PlanNode, Call], Call]
@@ -158,7 +155,7 @@ async def _from_thread(function: Callable[..., Any], arguments: dict[str, Any], 
 
 
 async def _bounded(call: Call, timeout_s: float, arguments: dict[str, Any]) -> list[Any]:
-    with anyio.move_on_after(timeout_s - arguments.pop(SPENT_S, 0.0)):
+    with anyio.move_on_after(timeout_s):
         return await call(arguments)
     raise NodeTimeoutError(f"it took longer than its timeout of {timeout_s:g} s")
 
@@ -168,7 +165,7 @@ async def _checked(name: str, call: Call, arguments: dict[str, Any]) -> list[Any
     if not isinstance(returned, list):
         kind = type(returned).__name__
         raise TypeError(f"the middleware around node '{name}' gave a {kind}; it gives the list that the call gave")
-    return cast("list[Any]", returned)
+    return returned
 
 
 async def _limited(call: Call, limiter: CapacityLimiter, arguments: dict[str, Any]) -> list[Any]:

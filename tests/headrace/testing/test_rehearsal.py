@@ -182,27 +182,6 @@ async def test_an_asynchronous_test_rehearses_beside_its_own_event_loop(headrace
     assert (await headrace.rehearse(paying(), Order(1))).result == Receipt("paid by the real one")
 
 
-def test_the_time_of_a_call_is_had_once_with_the_making_of_what_is_injected(headrace_sync: SyncHarness) -> None:
-    async def slow() -> Bank:
-        await anyio.sleep(6)
-        return Bank()
-
-    provider = Provider(scope=Scope.STEP)
-    provider.provide(slow)
-    pipe = Pipe("slow")
-    pipe.provide(provider)
-
-    @pipe.node(timeout=10)
-    async def pay(order: Order, bank: Inject[Bank]) -> Paid:
-        await anyio.sleep(order.id)
-        return Paid(bank.name)
-
-    assert headrace_sync.rehearse(pipe, Order(3)).result == Paid("the real one")
-    rehearsal = headrace_sync.rehearse(pipe, Order(5))
-    assert rehearsal.failure is not None
-    assert (rehearsal.failure.kind, rehearsal.duration_s) == (FailureKind.TIMEOUT, pytest.approx(10))
-
-
 def test_calls_took_as_long_as_the_clock_of_the_rehearsal_says(headrace_sync: SyncHarness) -> None:
     pipe = Pipe("timed")
 
