@@ -23,7 +23,10 @@ class Side(StrEnum):
 
 
 class Word(StrEnum):
-    """What became of a put or a take; CLOSED: the other side has left for good."""
+    """What became of a put or a take; CLOSED: the other side has left for good.
+
+    A receiver that finds nothing is told so only when no other one holds a message, which may come back.
+    """
 
     PUT = "put"
     TAKEN = "taken"

@@ -14,7 +14,7 @@ from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.redis.bus import RedisBus
 from headrace.channels import Nothing, Receiver, Sender, Sent, channel
 from headrace.channels.distributed import DistributedReceiver, DistributedSender
-from headrace.channels.port import ChannelBus, ChannelEnd, Reply
+from headrace.channels.port import ChannelBus, ChannelEnd, Reply, Word
 from headrace.errors import BusUnavailableError, ChannelClosedError, InvalidMessageError
 from headrace.testing.channel_contract import ChannelContract, MakeChannel, Note
 from headrace.testing.clock import ManualClock
@@ -196,6 +196,58 @@ async def test_a_receiver_that_was_silent_for_longer_than_its_lease_is_sent_to_a
     await tx.aclose()
     assert [note async for note in late][-1] == Note(2)
     await late.aclose()
+
+
+async def test_a_last_message_whose_receiver_dies_goes_to_another_after_the_sender_has_closed(bus: ChannelBus) -> None:
+    tx, dead = ends(bus)
+    heir = dead.clone()
+    await tx.send(Note(1))
+    assert await dead.recv() == Note(1)
+    await tx.aclose()
+    assert await heir.try_recv() is Nothing.EMPTY
+    await falls_silent(bus, dead)
+    assert [note async for note in heir] == [Note(1)]
+    await heir.aclose()
+
+
+@asynccontextmanager
+async def woken(bus: ChannelBus, rx: DistributedReceiver[Note]) -> AsyncGenerator[None]:
+    """Have a receiver that gets nothing wait, and be woken by what happens meanwhile."""
+    reply = await rx._take()
+    assert reply.word is Word.EMPTY
+    with anyio.fail_after(1.5):  # after two seconds Redis answers anyway
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bus.channel_wait, rx._end, reply.mark, 60.0)
+            await anyio.wait_all_tasks_blocked()
+            yield
+
+
+async def test_who_waits_while_another_holds_the_last_message_is_woken_when_that_one_has_settled_it(
+    bus: ChannelBus,
+) -> None:
+    tx, rx = ends(bus)
+    waiting = rx.clone()
+    await tx.send(Note(1))
+    assert await rx.recv() == Note(1)
+    await tx.aclose()
+    async with woken(bus, waiting):
+        assert await rx.try_recv() is Nothing.CLOSED
+    assert await waiting.try_recv() is Nothing.CLOSED
+    await rx.aclose()
+    await waiting.aclose()
+
+
+async def test_who_waits_is_woken_by_whoever_finds_that_a_message_has_come_back(bus: ChannelBus) -> None:
+    tx, dead = ends(bus)
+    waiting = dead.clone()
+    await tx.send(Note(1))
+    assert await dead.recv() == Note(1)
+    async with woken(bus, waiting):
+        await falls_silent(bus, dead)
+        await bus.channel_join(tx._end)
+    assert await waiting.recv() == Note(1)
+    await tx.aclose()
+    await waiting.aclose()
 
 
 class Counting:

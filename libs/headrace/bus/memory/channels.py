@@ -27,13 +27,14 @@ class _Channel:
     leases: dict[Side, dict[str, float]] = field(default_factory=lambda: {side: {} for side in Side})
     known: set[Side] = field(default_factory=set[Side])
 
-    def bury(self, now_s: float) -> None:
-        """Forget ends whose lease has run out."""
-        for side, leases in self.leases.items():
-            for end in [end for end, until_s in leases.items() if until_s <= now_s]:
-                self.lose(side, end)
-                if side is Side.RECEIVERS:  # it has not closed: what is unread stays for another
-                    self.known.discard(side)
+    def bury(self, now_s: float) -> bool:
+        """Forget ends whose lease has run out; gives whether there were any."""
+        dead = [(side, end) for side in Side for end, until_s in self.leases[side].items() if until_s <= now_s]
+        for side, end in dead:
+            self.lose(side, end)
+            if side is Side.RECEIVERS:  # it has not closed: what is unread stays for another
+                self.known.discard(side)
+        return bool(dead)
 
     def lose(self, side: Side, end: str, settled: str = "") -> None:
         """Forget an end; what it held and did not settle is the oldest again."""
@@ -46,6 +47,10 @@ class _Channel:
     def is_gone(self, side: Side) -> bool:
         """Whether a side was there and is no more; receivers are gone only when the last has left."""
         return side in self.known and not self.leases[side]
+
+    def is_over(self) -> bool:
+        """Whether nothing comes any more: what a receiver holds comes again if that one dies."""
+        return self.is_gone(Side.SENDERS) and not self.waiting and not self.held
 
 
 class MemoryChannels:
@@ -92,8 +97,11 @@ class MemoryChannels:
         held = channel.held.get(end.id)
         if held is None or held[0] == settled:
             channel.held.pop(end.id, None)
+            if channel.is_over():
+                self._sleepers.wake_all((Side.RECEIVERS, end.channel))  # others wait for what this one held
+                return Reply(Word.CLOSED)
             if not channel.waiting:
-                return Reply(Word.CLOSED if channel.is_gone(Side.SENDERS) else Word.EMPTY)
+                return Reply(Word.EMPTY)
             held = channel.held[end.id] = channel.waiting.popleft()
             self._sleepers.wake_all((Side.SENDERS, end.channel))
         return Reply(Word.TAKEN, *held)
@@ -103,7 +111,8 @@ class MemoryChannels:
 
     def _renewed(self, end: ChannelEnd) -> _Channel:
         channel = self._channels[end.channel]
-        channel.bury(self._now())
+        if channel.bury(self._now()):  # what it held is there for another, and the last sender may be gone
+            self._sleepers.wake_all((Side.RECEIVERS, end.channel))
         channel.known.add(end.side)
         channel.leases[end.side][end.id] = self._now() + end.lease_s
         return channel

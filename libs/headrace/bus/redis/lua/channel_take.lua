@@ -4,6 +4,7 @@
 -- GIVES  taken, what settles it, the frame; or closed; or empty and after what to wait for news, and an empty frame
 -- @include see_end
 -- @include is_gone
+-- @include is_held
 -- @include ring
 -- @include rung
 see_end()
@@ -19,7 +20,11 @@ local message = packed and cmsgpack.unpack(packed)
 if not message then
   local entry = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
   if not entry then
-    if is_gone('senders', 4) then return { 'closed', '', '' } end
+    -- what a receiver holds comes again if that one dies
+    if is_gone('senders', 4) and not is_held() then
+      if held then ring(6) end -- others wait for what this one held
+      return { 'closed', '', '' }
+    end
     redis.call('HSET', KEYS[3], 'empty', 1)
     return { 'empty', rung(6), '' }
   end
