@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
-from anyio import Lock, WouldBlock
+from anyio import Lock, WouldBlock, move_on_after
 
 from headrace.channels.ends import Nothing, Received, Sent
 from headrace.channels.port import ChannelBus, ChannelEnd, Reply, Side, Word
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _ID_BYTES = 8
 _BEAT = 1 / 3  # of its lease: after that an end says again that it is there
+_LEAVE_S = 5.0  # that a cancelled task may take to say that its end is gone; after that the lease says it
 _WAIT_S = 1.0  # then it asks again anyway: an end that died tells nobody
 
 
@@ -66,20 +67,27 @@ class _DistributedEnd:
         self._end = family.born()
         self._lock = Lock()  # one step of an end at a time: its messages are numbered, or settled one by one
         self._settled = ""
-        self._beating = Lock()
+        self._word = Lock(fast_acquire=True)  # a word that comes after its last one would have it be there again
         self._beats: asyncio.Task[None] | None = None
+        self._has_left = False
         self.is_closed = False
 
     async def aclose(self) -> None:
-        """Close this end; idempotent."""
-        if not self.is_closed:
-            self.is_closed = True
-            try:
-                async with self._beating:  # a word that comes after its last one would have it be there again
-                    await self._family.leave(self._end, self._settled)
-            finally:
-                if self._beats is not None:
-                    self._beats.cancel()
+        """Close this end; idempotent. The bus is told also by a task that is cancelled.
+
+        Raises:
+            BusUnavailableError: The bus cannot be reached; the end is closed, and told of when this is asked again.
+        """
+        self.is_closed = True
+        try:
+            with move_on_after(_LEAVE_S, shield=True):
+                async with self._word:
+                    if not self._has_left:
+                        await self._family.leave(self._end, self._settled)
+                        self._has_left = True
+        finally:
+            if self._beats is not None:
+                self._beats.cancel()
 
     async def __aenter__(self) -> Self:
         """Hold it open: it says by itself that it is there, however long nothing is sent or received."""
@@ -95,7 +103,7 @@ class _DistributedEnd:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._end.lease_s * _BEAT)
-            async with self._beating:
+            async with self._word:
                 if not self.is_closed:
                     await self._family.stay(self._end)
 
@@ -155,10 +163,11 @@ class DistributedSender(_DistributedEnd, Generic[T]):
         return type(self)(self._family, self._codec, self._capacity)
 
     async def _put(self, frame: bytes) -> Reply:
-        self._require_open()
-        await self._family.join(self._end)
-        self._number += 1  # also where the last put failed: what is sent after it is another message
-        return await self._family.bus.channel_put(self._end, self._number, frame, self._capacity)
+        async with self._word:
+            self._require_open()
+            await self._family.join(self._end)
+            self._number += 1  # also where the last put failed: what is sent after it is another message
+            return await self._family.bus.channel_put(self._end, self._number, frame, self._capacity)
 
 
 class DistributedReceiver(_DistributedEnd, Generic[T]):
@@ -216,11 +225,13 @@ class DistributedReceiver(_DistributedEnd, Generic[T]):
             raise StopAsyncIteration from None
 
     async def _take(self) -> Reply:
-        self._require_open()
-        await self._family.join(self._end)
-        return await self._family.bus.channel_take(self._end, self._settled)
+        async with self._word:
+            self._require_open()
+            await self._family.join(self._end)
+            return await self._family.bus.channel_take(self._end, self._settled)
 
     def _opened(self, reply: Reply) -> T:
+        self._require_open()  # one that was closed meanwhile has given the message back
         self._settled = reply.mark
         return cast("T", self._codec.decode(reply.frame))
 

@@ -12,7 +12,7 @@ from tests.support.leaks import assert_no_leaks
 
 from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.redis.bus import RedisBus
-from headrace.channels import Nothing, Receiver, Sender, Sent, channel
+from headrace.channels import Nothing, Received, Receiver, Sender, Sent, channel
 from headrace.channels.distributed import DistributedReceiver, DistributedSender
 from headrace.channels.port import ChannelBus, ChannelEnd, Reply, Word
 from headrace.errors import BusUnavailableError, ChannelClosedError, InvalidMessageError
@@ -258,7 +258,6 @@ class Counting:
         self.joins = 0
         self.is_away = False
         self._beat = anyio.Event()
-        self.channel_leave = bus.channel_leave
         self.channel_put = bus.channel_put
         self.channel_take = bus.channel_take
         self.channel_wait = bus.channel_wait
@@ -270,6 +269,11 @@ class Counting:
         if self.is_away:
             raise BusUnavailableError("here", "away")
         await self._bus.channel_join(end)
+
+    async def channel_leave(self, end: ChannelEnd, settled: str) -> None:
+        if self.is_away:
+            raise BusUnavailableError("here", "away")
+        await self._bus.channel_leave(end, settled)
 
     async def until(self, joins: int) -> None:
         while self.joins < joins:
@@ -324,6 +328,76 @@ async def test_a_closed_end_says_nothing_more(bus: ChannelBus) -> None:
             await counting.until(closed + 4)
             with pytest.raises(ChannelClosedError):
                 await rx.recv()
+
+
+async def test_an_end_that_is_left_because_its_task_is_cancelled_is_gone(bus: ChannelBus) -> None:
+    tx, rx = ends(bus)
+    with anyio.CancelScope() as scope:
+        async with tx:
+            await tx.send(Note(1))
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert await rx.recv() == Note(1)
+    assert await rx.try_recv() is Nothing.CLOSED
+    await rx.aclose()
+
+
+async def test_a_close_that_failed_can_be_repeated_and_the_end_does_nothing_more_meanwhile(bus: ChannelBus) -> None:
+    counting = Counting(bus)
+    tx, rx = ends(counting)
+    await tx.send(Note(1))
+    counting.is_away = True
+    with pytest.raises(BusUnavailableError):
+        await tx.aclose()
+    assert await tx.try_send(Note(2)) is Sent.CLOSED
+    counting.is_away = False
+    await tx.aclose()
+    assert await rx.recv() == Note(1)
+    assert await rx.try_recv() is Nothing.CLOSED
+    await rx.aclose()
+
+
+class Slow:
+    """A bus whose answer to a take comes when it is let go, after the bus has done what was asked."""
+
+    def __init__(self, bus: ChannelBus) -> None:
+        self._bus = bus
+        self.has_taken = anyio.Event()
+        self.is_let_go = anyio.Event()
+        self.channel_join = bus.channel_join
+        self.channel_leave = bus.channel_leave
+        self.channel_put = bus.channel_put
+        self.channel_wait = bus.channel_wait
+
+    async def channel_take(self, end: ChannelEnd, settled: str) -> Reply:
+        reply = await self._bus.channel_take(end, settled)
+        self.has_taken.set()
+        await self.is_let_go.wait()
+        return reply
+
+
+async def test_an_end_that_is_closed_while_it_receives_leaves_the_message_to_another(bus: ChannelBus) -> None:
+    slow = Slow(bus)
+    tx, _ = ends(bus)
+    _, closing = ends(slow)
+    _, heir = ends(bus)
+    await tx.send(Note(1))
+    assert await heir.try_recv() == Received(Note(1))
+    await tx.send(Note(2))
+
+    async def receive() -> None:
+        with pytest.raises(ChannelClosedError):
+            await closing.recv()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await slow.has_taken.wait()
+        tasks.start_soon(closing.aclose)
+        await anyio.wait_all_tasks_blocked()
+        slow.is_let_go.set()
+    assert await heir.try_recv() == Received(Note(2))
+    await tx.aclose()
+    await heir.aclose()
 
 
 PROGRAM = """
