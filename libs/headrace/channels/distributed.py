@@ -228,7 +228,17 @@ class DistributedReceiver(_DistributedEnd, Generic[T]):
         async with self._word:
             self._require_open()
             await self._family.join(self._end)
-            return await self._family.bus.channel_take(self._end, self._settled)
+            try:
+                return await self._family.bus.channel_take(self._end, self._settled)
+            except asyncio.CancelledError:
+                await self._give_back()
+                raise
+
+    async def _give_back(self) -> None:
+        """Go on under another name: what the former took, if it did, goes back, and the side is never without an end."""
+        former, self._end = self._end, self._family.born()
+        with move_on_after(_LEAVE_S, shield=True), suppress(HeadraceError):
+            await self._family.leave(former, self._settled)
 
     def _opened(self, reply: Reply) -> T:
         self._require_open()  # one that was closed meanwhile has given the message back

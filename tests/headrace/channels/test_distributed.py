@@ -400,6 +400,31 @@ async def test_an_end_that_is_closed_while_it_receives_leaves_the_message_to_ano
     await heir.aclose()
 
 
+async def test_a_receive_that_is_cancelled_while_the_bus_answers_takes_nothing_and_settles_what_was_before(
+    bus: ChannelBus,
+) -> None:
+    slow = Slow(bus)
+    tx, _ = ends(bus)
+    _, rx = ends(slow)
+    slow.is_let_go.set()
+    for number in range(4):
+        await tx.send(Note(number))
+    assert await rx.recv() == Note(0)
+    slow.has_taken, slow.is_let_go = anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rx.recv)
+        await slow.has_taken.wait()
+        tasks.cancel_scope.cancel()
+    slow.is_let_go.set()
+    _, other = ends(bus)
+    assert await other.recv() == Note(1)
+    assert await rx.recv() == Note(2)
+    await rx.aclose()
+    assert await other.recv() == Note(3)
+    await tx.aclose()
+    await other.aclose()
+
+
 PROGRAM = """
 import asyncio, sys
 from headrace.bus.redis.bus import RedisBus
