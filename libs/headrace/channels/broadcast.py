@@ -122,7 +122,7 @@ class BroadcastReceiver(ReceivingEnd[T]):
 
     def _closed(self) -> None:
         self._ring.lose_receiver()
-        self.waiters.wake_all()
+        self.waiters.wake_at(self.bells)
 
 
 def broadcast(kind: type[T], *, capacity: int = 64) -> tuple[BroadcastSender[T], BroadcastReceiver[T]]:  # noqa: ARG001 - for type checkers

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from headrace.channels.ends import Lagged, Nothing, Received
-from headrace.channels.waiters import Waiters
+from headrace.channels.waiters import Bells, Waiters
 from headrace.errors import ChannelClosedError, ChannelLaggedError
 from headrace.kernel.loop import turn
 
@@ -34,9 +34,14 @@ class Turns:
 
 
 class End(ABC):
-    """An end of a channel."""
+    """An end of a channel.
+
+    Attributes:
+        bells: What rings for those who wait here.
+    """
 
     def __init__(self) -> None:
+        self.bells: Bells = set()
         self.is_closed = False
 
     def close(self) -> None:
@@ -102,7 +107,7 @@ class ReceivingEnd(End, Generic[T]):
                 case Nothing.CLOSED:
                     raise ChannelClosedError(_NO_SENDER)
                 case Nothing.EMPTY if look % 2:
-                    await self.waiters.wait()
+                    await self.waiters.wait(self.bells)
                 case Nothing.EMPTY:
                     await turn()  # a third of what a wait costs, and where the capacity is small mostly enough
         raise AssertionError  # count() does not end

@@ -6,7 +6,7 @@ from typing import Generic, Self, TypeVar
 
 from headrace.channels.end import End, ReceivingEnd, Turns
 from headrace.channels.ends import Nothing, Received, Sent
-from headrace.channels.waiters import Waiters
+from headrace.channels.waiters import Bells, Waiters
 from headrace.errors import ChannelClosedError
 from headrace.kernel.loop import turn
 
@@ -24,6 +24,8 @@ class Queue(Generic[T]):
         room: Who waits to send.
         messages: Who waits to receive.
     """
+
+    __slots__ = ("_capacity", "_held", "messages", "receivers", "room", "senders")
 
     def __init__(self, capacity: float) -> None:
         self._capacity = capacity
@@ -52,17 +54,19 @@ class Queue(Generic[T]):
             return Received(value)
         return Nothing.EMPTY if self.senders or self._held else Nothing.CLOSED
 
-    def lose_sender(self) -> None:
-        """Count a sending end out; with the last one, nothing more comes."""
+    def lose_sender(self, bells: Bells) -> None:
+        """Count a sending end out, and who waits there; with the last one, nothing more comes."""
         self.senders -= 1
-        self.room.wake_all()  # a send may wait at the very end that was closed
+        if bells:
+            self.room.wake_at(bells)
         if not self.senders:
             self.messages.wake_all()
 
-    def lose_receiver(self) -> None:
-        """Count a receiving end out; with the last one, what is held is for nobody."""
+    def lose_receiver(self, bells: Bells) -> None:
+        """Count a receiving end out, and who waits there; with the last one, what is held is for nobody."""
         self.receivers -= 1
-        self.messages.wake_all()
+        if bells:
+            self.messages.wake_at(bells)
         if not self.receivers:
             self._held.clear()
             self.room.wake_all()
@@ -92,7 +96,7 @@ class LocalSender(End, Generic[T]):
                 case Sent.CLOSED:
                     raise ChannelClosedError(_NO_RECEIVER)
                 case Sent.FULL if look % 2:
-                    await self._queue.room.wait()
+                    await self._queue.room.wait(self.bells)
                 case Sent.FULL:
                     await turn()  # as in `recv`
 
@@ -106,7 +110,7 @@ class LocalSender(End, Generic[T]):
         return type(self)(self._queue)
 
     def _closed(self) -> None:
-        self._queue.lose_sender()
+        self._queue.lose_sender(self.bells)
 
 
 class LocalReceiver(ReceivingEnd[T]):
@@ -132,4 +136,4 @@ class LocalReceiver(ReceivingEnd[T]):
         return type(self)(self._queue)
 
     def _closed(self) -> None:
-        self._queue.lose_receiver()
+        self._queue.lose_receiver(self.bells)

@@ -31,7 +31,7 @@ class OneshotSender(End, Generic[T]):
             raise ChannelClosedError("no receiver is left")
 
     def _closed(self) -> None:
-        self._queue.lose_sender()
+        self._queue.lose_sender(self.bells)
 
 
 def oneshot(kind: type[T]) -> tuple[OneshotSender[T], LocalReceiver[T]]:  # noqa: ARG001 - for type checkers

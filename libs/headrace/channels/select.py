@@ -74,9 +74,9 @@ def _look(receivers: tuple[ReceivingEnd[T], ...], places: Sequence[int]) -> tupl
 async def _wait(receivers: tuple[ReceivingEnd[T], ...]) -> None:
     event = new_bell()
     for receiver in receivers:
-        receiver.waiters.join(event)
+        receiver.waiters.join(event, receiver.bells)
     try:
         await event.wait()
     finally:
         for receiver in receivers:
-            receiver.waiters.leave(event)
+            receiver.waiters.leave(event, receiver.bells)

@@ -98,7 +98,7 @@ class WatchReceiver(ReceivingEnd[T]):
         return type(self)(self._watched, self._seen)
 
     def _closed(self) -> None:
-        self.waiters.wake_all()
+        self.waiters.wake_at(self.bells)
 
 
 def watch(initial: T) -> tuple[WatchSender[T], WatchReceiver[T]]:

@@ -220,3 +220,70 @@ async def test_who_waits_behind_the_last_message_is_told_that_no_other_comes() -
         tx.close()
     assert sum(ended) == 3
     assert len(ended) == 5
+
+
+async def test_clones_that_come_and_send_and_close_keep_nobody_from_sending() -> None:
+    tx, rx = channel(str, capacity=1)
+    got: list[str] = []
+
+    async def come_and_go() -> None:
+        while True:
+            async with tx.clone() as own:
+                await own.send("busy")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(come_and_go)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(tx.send, "other")
+        await anyio.wait_all_tasks_blocked()
+        while len(got) < 100 and "other" not in got:
+            got.append(await rx.recv())
+        tasks.cancel_scope.cancel()
+    assert got == ["busy"] * 3 + ["other"]  # one was held, and two waited before it
+
+
+async def test_clones_that_come_and_receive_and_close_keep_nobody_from_receiving() -> None:
+    tx, rx = channel(int, capacity=1)
+    got: list[int] = []
+
+    async def come_and_go() -> None:
+        while True:
+            async with rx.clone() as own:
+                await own.recv()
+
+    async def wait() -> None:
+        got.append(await rx.recv())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(come_and_go)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        for number in range(100):
+            await tx.send(number)
+        tasks.cancel_scope.cancel()
+    assert got == [2]  # two waited before it
+
+
+async def test_what_several_are_promised_at_an_end_that_is_closed_is_for_as_many_others() -> None:
+    tx, rx = channel(int)
+    closing = rx.clone()
+    got: list[int] = []
+
+    async def closed() -> None:
+        with pytest.raises(ChannelClosedError):
+            await closing.recv()
+
+    async def wait() -> None:
+        got.append(await rx.recv())
+
+    async with anyio.create_task_group() as tasks:
+        for each in (closed, closed, wait, wait):
+            tasks.start_soon(each)
+            await anyio.wait_all_tasks_blocked()
+        await tx.send(1)
+        await tx.send(2)
+        closing.close()
+    assert got == [1, 2]
