@@ -1,5 +1,6 @@
 """`channel`: a queue from several senders to several receivers, each message to exactly one of them."""
 
+import math
 from typing import Any, Literal, TypeVar, overload
 
 from headrace.channels.distributed import DistributedReceiver, DistributedSender, Family
@@ -50,13 +51,17 @@ def channel(
         lease_s: Seconds of silence after which an end is taken for dead, and what it had received for not done. One
             that is held open, by `async with`, is not silent.
     """
-    if capacity < 1:
+    if not capacity >= 1:  # so that NaN is refused too, here and below
         raise ValueError(f"capacity={capacity} must be at least 1")
     if not distributed:
         queue: Queue[Any] = Queue(capacity)
         return LocalSender(queue), LocalReceiver(queue)
     if bus is None or not name:
         raise ValueError("a distributed channel needs bus= and name=")
+    if capacity == math.inf:
+        raise ValueError("capacity=inf is for channels within a process; a distributed one needs a bound")
+    if not 0 < lease_s < math.inf:
+        raise ValueError(f"lease_s={lease_s} must be a number of seconds above 0")
     if not is_message_type(kind):
         raise TypeError(f"'{kind.__name__}' is no message type; give a Struct, a pydantic model or a dataclass")
     codec = MessageCodec(kind, kind.__name__)

@@ -130,9 +130,10 @@ async def test_a_message_that_is_there_is_had_at_once() -> None:
     assert await rx.try_recv() == Received(1)
 
 
-def test_a_capacity_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="capacity=0"):
-        channel(int, capacity=0)
+@pytest.mark.parametrize("capacity", [0, -1, math.nan])
+def test_a_capacity_below_one_is_refused(capacity: float) -> None:
+    with pytest.raises(ValueError, match=f"capacity={capacity} must be at least 1"):
+        channel(int, capacity=capacity)
 
 
 async def test_room_that_comes_is_for_who_waits_for_it_not_for_who_comes_later() -> None:

@@ -1,6 +1,7 @@
 """Channels over a bus keep the contract of those within a process; and what happens when their ends die."""
 
 import asyncio
+import math
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -511,3 +512,14 @@ def test_a_channel_over_a_bus_needs_a_bus_a_name_and_a_message_type() -> None:
         channel(Note, distributed=True, bus=MemoryBus(), name="")
     with pytest.raises(TypeError, match="'int' is no message type"):
         channel(int, distributed=True, bus=MemoryBus(), name="numbers")
+
+
+def test_a_channel_over_a_bus_needs_a_bound() -> None:
+    with pytest.raises(ValueError, match="capacity=inf is for channels within a process"):
+        channel(Note, distributed=True, bus=MemoryBus(), name="notes", capacity=math.inf)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+@pytest.mark.parametrize("lease_s", [0, -1.0, math.nan, math.inf])
+def test_a_lease_that_is_no_number_of_seconds_above_zero_is_refused(lease_s: float) -> None:
+    with pytest.raises(ValueError, match=f"lease_s={lease_s} must be a number of seconds above 0"):
+        ends(MemoryBus(), lease_s=lease_s)
