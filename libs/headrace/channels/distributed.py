@@ -235,7 +235,7 @@ class DistributedReceiver(_DistributedEnd, Generic[T]):
                 raise
 
     async def _give_back(self) -> None:
-        """Go on under another name, there before the former has left: so what was taken goes back, and all else stays."""
+        """Go on under another name, before the former one leaves: what was taken goes back, and the rest stays."""
         former, self._end = self._end, self._family.born()
         with move_on_after(_LEAVE_S, shield=True), suppress(HeadraceError):
             await self._family.leave(former, self._settled)

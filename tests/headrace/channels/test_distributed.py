@@ -15,7 +15,7 @@ from headrace.bus.memory.bus import MemoryBus
 from headrace.bus.redis.bus import RedisBus
 from headrace.channels import Nothing, Received, Receiver, Sender, Sent, channel
 from headrace.channels.distributed import DistributedReceiver, DistributedSender
-from headrace.channels.port import ChannelBus, ChannelEnd, Reply, Word
+from headrace.channels.port import ChannelBus, ChannelEnd, Reply, Side, Word
 from headrace.errors import BusUnavailableError, ChannelClosedError, InvalidMessageError
 from headrace.testing.channel_contract import ChannelContract, MakeChannel, Note
 from headrace.testing.clock import ManualClock
@@ -167,6 +167,18 @@ async def test_senders_that_die_end_the_channel_when_their_lease_has_run_out() -
     assert await rx.try_recv() is Nothing.EMPTY
     clock.advance(11)
     assert await rx.try_recv() is Nothing.CLOSED
+
+
+async def test_a_channel_is_forgotten_an_hour_after_the_last_word_about_it() -> None:
+    clock = ManualClock()
+    bus = MemoryBus(clock=clock)
+    for name in ("silent", "busy"):
+        await bus.channel_join(ChannelEnd(name, Side.SENDERS, "1", 60.0))
+    clock.advance(1800)
+    await bus.channel_join(ChannelEnd("busy", Side.SENDERS, "1", 60.0))
+    clock.advance(1801)
+    await bus.channel_join(ChannelEnd("new", Side.SENDERS, "1", 60.0))
+    assert set(bus._channels) == {"busy", "new"}
 
 
 async def falls_silent(bus: ChannelBus, rx: DistributedReceiver[Note]) -> None:

@@ -1,12 +1,14 @@
 """Channels on the memory bus: `channels.port.ChannelBus`, within one event loop."""
 
-from collections import defaultdict, deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from itertools import count
 
 from headrace.bus.memory.sleepers import Sleepers
 from headrace.channels.port import ChannelEnd, Reply, Side, Word
 from headrace.kernel.clock import Clock
+
+_KEPT_S = 3600.0  # after the last word about a channel, as on Redis
 
 
 @dataclass(slots=True)
@@ -19,6 +21,7 @@ class _Channel:
         numbers: By sender, the number of its last message.
         leases: By side, when the lease of each end runs out.
         known: Sides that somebody was on; not of receivers that fell silent.
+        heard_s: When the last word about it was said.
     """
 
     waiting: deque[tuple[str, bytes]] = field(default_factory=deque[tuple[str, bytes]])
@@ -26,6 +29,7 @@ class _Channel:
     numbers: dict[str, int] = field(default_factory=dict[str, int])
     leases: dict[Side, dict[str, float]] = field(default_factory=lambda: {side: {} for side in Side})
     known: set[Side] = field(default_factory=set[Side])
+    heard_s: float = 0.0
 
     def bury(self, now_s: float) -> bool:
         """Forget ends whose lease has run out; gives whether there were any."""
@@ -63,7 +67,7 @@ class MemoryChannels:
     def __init__(self, clock: Clock, sleepers: Sleepers) -> None:
         self._now = clock.monotonic
         self._sleepers = sleepers
-        self._channels: defaultdict[str, _Channel] = defaultdict(_Channel)
+        self._channels: OrderedDict[str, _Channel] = OrderedDict()  # the one that is silent for longest is the first
         self._marks = count(1)
 
     async def channel_join(self, end: ChannelEnd) -> None:
@@ -110,9 +114,20 @@ class MemoryChannels:
         await self._sleepers.wait((end.side, end.channel), wait_s)
 
     def _renewed(self, end: ChannelEnd) -> _Channel:
+        now_s = self._now()
+        if end.channel not in self._channels:
+            self._forget(now_s - _KEPT_S)
+            self._channels[end.channel] = _Channel()
         channel = self._channels[end.channel]
-        if channel.bury(self._now()):  # what it held is there for another, and the last sender may be gone
+        self._channels.move_to_end(end.channel)
+        channel.heard_s = now_s
+        if channel.bury(now_s):  # what it held is there for another, and the last sender may be gone
             self._sleepers.wake_all((Side.RECEIVERS, end.channel))
         channel.known.add(end.side)
-        channel.leases[end.side][end.id] = self._now() + end.lease_s
+        channel.leases[end.side][end.id] = now_s + end.lease_s
         return channel
+
+    def _forget(self, until_s: float) -> None:
+        """Forget channels that nothing was heard of since: their other side may never have come."""
+        while self._channels and next(iter(self._channels.values())).heard_s <= until_s:
+            self._channels.popitem(last=False)
