@@ -161,8 +161,8 @@ async def _bounded(call: Call, timeout_s: float, arguments: dict[str, Any]) -> l
 
 
 async def _checked(name: str, call: Call, arguments: dict[str, Any]) -> list[Any]:
-    returned: object = await call(arguments)
-    if not isinstance(returned, list):
+    returned = await call(arguments)
+    if not isinstance(returned, list):  # pyright: ignore[reportUnnecessaryIsInstance] - of who checks no types
         kind = type(returned).__name__
         raise TypeError(f"the middleware around node '{name}' gave a {kind}; it gives the list that the call gave")
     return returned
