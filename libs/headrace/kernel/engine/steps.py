@@ -191,7 +191,11 @@ class Steps:
 
     async def _call_in_lane(self, work: Work, item: Item, entry: Entry) -> None:
         admission, keyed = self._parts.admission, work.node.keyed
-        state = admission.load_state(keyed, entry.state)
+        try:
+            state = admission.load_state(keyed, entry.state)
+        except Exception as error:  # noqa: BLE001 - the first state of a key is made by the user's class
+            self._fail_beside(work, error, item, entry.lane)
+            return
         try:
             sent = await self._attempts.make(work, self.request, state)
         except (HopFailedError, asyncio.CancelledError) as error:
@@ -247,6 +251,13 @@ class Steps:
             if sent.outputs or sent.terminals:
                 self._told.settled(self._book.run, work, sent)
 
+    def _fail_beside(self, work: Work, error: Exception, item: Item, lane: str) -> None:
+        """Fail a node by what is its own, but raised outside of its call."""
+        failed = self._attempts.failed(work, error)
+        self.failures.append(failed.failure)
+        self._told.failed(work, failed.failure)
+        self._fail(failed, error, item, lane)
+
     def _fail(self, failed: HopFailedError, cause: BaseException | None, item: Item, lane: str) -> None:
         was_open = self._book.is_open
         effects = self._book.fail(failed.work, ended(RunState.FAILED, failed.failure), item, lane)
@@ -280,10 +291,7 @@ class Steps:
         try:
             sent = self._parts.dispatcher.page(page)
         except Exception as error:  # noqa: BLE001 - of a key function, or a loop that went round too often
-            failed = self._attempts.failed(page.work, error)
-            self.failures.append(failed.failure)
-            self._told.failed(page.work, failed.failure)
-            self._fail(failed, error, _PLAIN, "")
+            self._fail_beside(page.work, error, _PLAIN, "")
             return
         effects = self._book.settle_page(page, sent)
         if self._is_heard:

@@ -1,14 +1,16 @@
 """The texts of what a run fails with: they say which node and which bound, never what a message holds."""
 
+from functools import partial
 from typing import Any
 
 import anyio
 import pytest
 from dishka import Provider, Scope
+from msgspec import Struct
 from tests.headrace.kernel.engine.pipes import Done, Item, Left, Many, Right, Sum
-from tests.headrace.kernel.engine.told import why
+from tests.headrace.kernel.engine.told import names, story, why
 
-from headrace import Inject, Pipe, RunFailedError, To
+from headrace import Inject, Pipe, RunFailedError, State, To
 from headrace.testing.harness import SyncHarness
 
 
@@ -116,3 +118,22 @@ async def test_a_failure_has_no_text_where_nobody_asked_for_it() -> None:
     with pytest.raises(RunFailedError) as raised:
         await pipe.run(Many(1))
     assert "gave" not in str(raised.value)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_first_state_that_cannot_be_made_fails_its_node(backend: str) -> None:
+    class Broken(Struct):
+        count: int = 0
+
+        def __post_init__(self) -> None:
+            raise LookupError
+
+    pipe = Pipe("broken")
+
+    @pipe.node(key=lambda _: "one")
+    async def count(message: Many, state: State[Broken]) -> Sum:
+        return Sum(state.count)
+
+    heard = anyio.run(partial(story, pipe, Many(1)), backend=backend)
+    assert (why(heard).node, why(heard).error) == ("count", "LookupError")
+    assert "NodeFailed count" in names(heard)
