@@ -93,11 +93,17 @@ class Admission:
 
         Raises:
             EnvelopeError: The stored bytes are none of ours.
-            InvalidMessageError: They do not fit the state's type.
+            InvalidMessageError: They do not fit the state's type, or its first value cannot be made.
         """
         if keyed is None or keyed.state is None:
             return None
-        return keyed.state.message_type() if stored is None else keyed.state.decode(self._framing.unwrap(stored))
+        if stored is not None:
+            return keyed.state.decode(self._framing.unwrap(stored))
+        try:
+            return keyed.state.message_type()
+        except Exception as error:
+            why = f"its first value cannot be made ({type(error).__name__})"
+            raise InvalidMessageError(keyed.state.name, why) from error
 
     def save_state(self, keyed: Keyed | None, state: object) -> bytes | None:
         """Encode a key's state; None where there is none.

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Struct
 
 from headrace.errors import FailureKind, RunExpiredError, RunFailedError, WaitTimeoutError
-from headrace.graph.options import Drop, Retry
+from headrace.graph.options import Drop, Retry, State
 from headrace.graph.pipe import Pipe
 from headrace.kernel.events import KernelEvent
 from headrace.ledger.values import RunState
@@ -187,3 +187,23 @@ async def test_two_deployments_in_one_process_are_apart() -> None:
     async with local(three_groups([]).compile()) as one, local(three_groups([]).compile()) as other:
         first, second = await asyncio.gather(one.run(Ask(1)), other.run(Ask(2)))
         assert (first, second) == (Answer(4), Answer(6))
+
+
+class Broken(Struct):
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        raise LookupError
+
+
+async def test_a_first_state_that_cannot_be_made_fails_its_run_rather_than_its_worker() -> None:
+    pipe = Pipe("broken")
+
+    @pipe.node(key=lambda _: "one")
+    async def count(ask: Ask, state: State[Broken]) -> Answer:
+        return Answer(state.count)
+
+    async with local(pipe.compile()) as client:
+        for _ in range(2):  # the worker lives
+            with pytest.raises(RunFailedError, match="invalid_message"):
+                await client.run(Ask(), timeout_s=30)

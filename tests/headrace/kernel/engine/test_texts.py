@@ -135,5 +135,5 @@ def test_a_first_state_that_cannot_be_made_fails_its_node(backend: str) -> None:
         return Sum(state.count)
 
     heard = anyio.run(partial(story, pipe, Many(1)), backend=backend)
-    assert (why(heard).node, why(heard).error) == ("count", "LookupError")
+    assert (why(heard).node, why(heard).error) == ("count", "InvalidMessageError")
     assert "NodeFailed count" in names(heard)
