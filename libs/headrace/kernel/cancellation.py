@@ -4,17 +4,23 @@ import asyncio
 import math
 from typing import cast
 
-from anyio import current_effective_deadline, get_cancelled_exc_class
+from anyio import current_effective_deadline
 
 
 def was_cancelled() -> bool:
     """Whether the task that runs, or a scope around it, was cancelled."""
     if current_effective_deadline() == -math.inf:
         return True
-    if get_cancelled_exc_class() is not asyncio.CancelledError:
-        return False
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return cancellations() > 0
+
+
+def cancellations() -> int:
+    """Count the cancellations that were asked of the task that runs by asyncio, and not answered; none on trio."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return 0
+    return task.cancelling() if task is not None else 0
 
 
 def is_among(raised: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:

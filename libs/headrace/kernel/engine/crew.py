@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from headrace.kernel.cancellation import cancellations
 from headrace.kernel.engine.group import Group, StoppedError, new_group
 from headrace.kernel.engine.outlet import CAPACITY, Outlet
 from headrace.kernel.loop import turn
@@ -61,7 +62,7 @@ class Crew(Generic[Piece]):
 
     def was_cancelled(self) -> bool:
         """Whether this is such a task, and was cancelled since the crew began."""
-        return self.is_callers() and _cancellations() > self._cancelled_before
+        return self.is_callers() and cancellations() > self._cancelled_before
 
     @property
     def is_ending(self) -> bool:
@@ -82,7 +83,7 @@ class Crew(Generic[Piece]):
         """
         self._take = take
         if self._outlet is None:
-            self._cancelled_before = _cancellations()
+            self._cancelled_before = cancellations()
         try:
             begin()
             if not self._chores and not self._is_steered:
@@ -204,9 +205,3 @@ def _asyncio_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
-
-
-def _cancellations() -> int:
-    """Count the cancellations that the task which runs was asked for by asyncio, and has not answered."""
-    task = _asyncio_task()
-    return task.cancelling() if task is not None else 0

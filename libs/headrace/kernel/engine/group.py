@@ -4,12 +4,16 @@ It is left by `StoppedError`: whoever of the group raises that ends the group, a
 """
 
 import asyncio
+import math
+import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import anyio
+
+from headrace.kernel.cancellation import cancellations
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -49,6 +53,7 @@ class _AsyncioGroup:
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
         self._later: asyncio.Handle | None = None
+        self._cancelled_before = 0
         self.is_ending = False
 
     def start(self, work: Work) -> None:
@@ -61,6 +66,7 @@ class _AsyncioGroup:
         self._group.create_task(_stopped())
 
     async def __aenter__(self) -> Self:
+        self._cancelled_before = cancellations()
         await self._group.__aenter__()
         return self
 
@@ -77,10 +83,23 @@ class _AsyncioGroup:
             if others is not None:
                 raise others from None
             group.__traceback__ = None  # a frame of asyncio's own in it holds it: a run would be freed by gc alone
+            if sys.version_info >= (3, 13):
+                await self._calm()
             return True
         finally:
             del error, trace  # as above: a cancellation has this frame
         return False
+
+    async def _calm(self) -> None:
+        """Take the cancellation that a group which ends by errors gives its task anew, where that was cancelled before.
+
+        One of asyncio's own that came meanwhile goes on; a scope of anyio's that is cancelled says so again.
+        """
+        now = cancellations()
+        is_scopes = anyio.current_effective_deadline() == -math.inf
+        if now and (is_scopes or now == self._cancelled_before):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
 
 
 class _AnyioGroup:
