@@ -45,7 +45,7 @@ def waiting() -> tuple[Pipe, list[str]]:
 
 async def test_a_run_that_is_out_of_time_says_so_before_its_finish() -> None:
     pipe, called = waiting()
-    events = await story(pipe, Many(1), timeout=0.001)
+    events = await story(pipe, Many(1), timeout=0.1)
     assert names(events)[-2:] == ["RunTimedOut", "RunFinished"]
     assert finish(events).status is RunState.EXPIRED
     assert why(events).kind is FailureKind.DEADLINE

@@ -78,7 +78,7 @@ def test_what_a_run_held_that_cannot_be_closed_is_a_failure_of_its_shutdown(back
 def test_a_run_that_expires_closes_what_it_held_to_its_end(backend: str, scope: Scope, breaks: bool) -> None:
     closed: list[str] = []
     pipe = linked(scope, closed, anyio.sleep_forever, breaks=breaks)
-    assert finish(events_of(backend, pipe, timeout=0.01)).status is RunState.EXPIRED
+    assert finish(events_of(backend, pipe, timeout=0.1)).status is RunState.EXPIRED
     assert closed == [scope.name]
 
 

@@ -262,14 +262,14 @@ def test_a_cancellation_among_what_a_node_raises_goes_on(backend: str) -> None:
         return Sum(0)
 
     async def follow() -> list[KernelEvent]:
-        async with pipe.events(Many(1), timeout=0.02) as events:
+        async with pipe.events(Many(1), timeout=0.1) as events:
             return [event async for event in events]
 
     assert finish(anyio.run(follow, backend=backend)).status is RunState.EXPIRED
 
 
 async def test_a_run_cut_short_counts_its_tasks() -> None:
-    last = finish([event async for event in answered().events(Many(1), timeout=0.05)])
+    last = finish([event async for event in answered().events(Many(1), timeout=0.2)])
     assert last.metrics.tasks > 1
 
 
