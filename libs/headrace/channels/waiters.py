@@ -26,9 +26,8 @@ class Waiters:
 
     def __init__(self, is_worth_it: Callable[[int], bool]) -> None:
         self._is_worth_it = is_worth_it
-        self._waiting: OrderedDict[Event | Bell, None] = (
-            OrderedDict()
-        )  # a dict is slow to find its first again and again
+        # a dict is slow to find its first again and again
+        self._waiting: OrderedDict[Event | Bell, None] = OrderedDict()
         self._woken: Bells = set()
 
     @property

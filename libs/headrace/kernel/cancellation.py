@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from typing import cast
+from typing import Any, cast
 
 from anyio import current_effective_deadline
 
@@ -16,11 +16,16 @@ def was_cancelled() -> bool:
 
 def cancellations() -> int:
     """Count the cancellations that were asked of the task that runs by asyncio, and not answered; none on trio."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return 0
+    task = asyncio_task()
     return task.cancelling() if task is not None else 0
+
+
+def asyncio_task() -> "asyncio.Task[Any] | None":
+    """Give the task that runs, where code in it could cancel it by itself: on asyncio."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 def is_among(raised: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:

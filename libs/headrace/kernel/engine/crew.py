@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from headrace.kernel.cancellation import cancellations
+from headrace.kernel.cancellation import asyncio_task, cancellations
 from headrace.kernel.engine.group import Group, StoppedError, new_group
 from headrace.kernel.engine.outlet import CAPACITY, Outlet
 from headrace.kernel.loop import turn
@@ -58,7 +58,7 @@ class Crew(Generic[Piece]):
 
     def is_callers(self) -> bool:
         """Whether this is a task that others may cancel; with an outlet, the run has a task of its own."""
-        return self._outlet is None and _asyncio_task() not in self._beside
+        return self._outlet is None and asyncio_task() not in self._beside
 
     def was_cancelled(self) -> bool:
         """Whether this is such a task, and was cancelled since the crew began."""
@@ -148,7 +148,7 @@ class Crew(Generic[Piece]):
 
     async def _work_beside(self) -> None:
         self._has_standby = False
-        own = _asyncio_task()
+        own = asyncio_task()
         self._beside.add(own)
         try:
             await self._work_off()
@@ -164,7 +164,7 @@ class Crew(Generic[Piece]):
 
     async def _work_off_alone(self) -> None:
         """Work without a task group, which costs some calls, as long as there is one piece at a time."""
-        self._alone = _asyncio_task() if self._outlet is not None else None
+        self._alone = asyncio_task() if self._outlet is not None else None
         try:
             if self._outlet is None or self._alone is not None:  # else `cut` would have nothing to cancel
                 await self._work_off()
@@ -197,11 +197,3 @@ class Crew(Generic[Piece]):
                 await outlet.room()
                 continue
             piece = await take(piece)
-
-
-def _asyncio_task() -> asyncio.Task[Any] | None:
-    """Give the task that runs, where a node could cancel it by itself: on asyncio."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
