@@ -25,6 +25,7 @@ from headrace.executors.backend import Backend
 from headrace.executors.backends import BackendName, make_backend
 from headrace.executors.handle import ExitReason, TaskHandle
 from headrace.executors.series import Items, Series
+from headrace.graph.numbers import is_count
 from headrace.kernel.cancellation import is_among, was_cancelled
 
 P = ParamSpec("P")
@@ -47,7 +48,7 @@ class Executor:
     def __init__(self, backend: BackendName | Backend = "thread", *, concurrency: int | None = None) -> None:
         self._backend, default = make_backend(backend)
         self.concurrency = default if concurrency is None else concurrency
-        if not isinstance(self.concurrency, int) or self.concurrency < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - of who checks no types
+        if not is_count(self.concurrency):
             raise ValueError(f"concurrency={concurrency} must be a whole number of at least 1")
         self._is_entered = False
         self._tasks: TaskGroup | None = None

@@ -7,6 +7,7 @@ from typing import Any, cast, get_args
 
 from headrace.graph.declaration import Declaration, NodeOptions, option_names
 from headrace.graph.mistakes import Mistake, MistakeKind, Where
+from headrace.graph.numbers import is_count, is_number
 from headrace.graph.options import ExecutorName, Retry
 from headrace.graph.parameters import Parameter
 from headrace.graph.plan import SlotKind
@@ -101,12 +102,12 @@ def invalid_name(what: str, name: object, pattern: re.Pattern[str], where: Where
 def _values(options: NodeOptions, where: Where) -> Iterator[Mistake]:
     retry = retry_of(options)
     checks: tuple[tuple[str, object, _Check, str], ...] = (
-        ("timeout", options.get("timeout"), lambda it: _number(it) and it > 0, _SECONDS),
-        ("barrier_timeout", options.get("barrier_timeout"), lambda it: _number(it) and it > 0, _SECONDS),
-        ("state_ttl", options.get("state_ttl"), lambda it: _number(it) and it > 0, _SECONDS),
-        ("state_max_bytes", options.get("state_max_bytes"), _count, "a whole number of at least 1"),
-        ("concurrency", options.get("concurrency"), _count, "a whole number of at least 1"),
-        ("max_visits", options.get("max_visits"), _count, "a whole number of at least 1"),
+        ("timeout", options.get("timeout"), lambda it: is_number(it) and it > 0, _SECONDS),
+        ("barrier_timeout", options.get("barrier_timeout"), lambda it: is_number(it) and it > 0, _SECONDS),
+        ("state_ttl", options.get("state_ttl"), lambda it: is_number(it) and it > 0, _SECONDS),
+        ("state_max_bytes", options.get("state_max_bytes"), is_count, "a whole number of at least 1"),
+        ("concurrency", options.get("concurrency"), is_count, "a whole number of at least 1"),
+        ("max_visits", options.get("max_visits"), is_count, "a whole number of at least 1"),
         ("retry", retry, lambda it: isinstance(it, Retry), "a Retry, or the number of calls in all"),
         ("key", options.get("key"), lambda it: isinstance(it, str) or callable(it), "a field's name, or a function"),
         ("executor", options.get("executor"), lambda it: it in get_args(ExecutorName), "one of " + _EXECUTORS),
@@ -123,10 +124,10 @@ def _values(options: NodeOptions, where: Where) -> Iterator[Mistake]:
 
 def _retry_values(retry: Retry, where: Where) -> Iterator[Mistake]:
     bounds: Mapping[str, tuple[_Check, str]] = {
-        "attempts": (_count, "a whole number of at least 1"),
+        "attempts": (is_count, "a whole number of at least 1"),
         "backoff": (_duration, "a number of seconds of at least 0"),
         "max_backoff": (_duration, "a number of seconds of at least 0"),
-        "jitter": (lambda it: _number(it) and 0 <= it <= 1, "a fraction from 0 to 1"),
+        "jitter": (lambda it: is_number(it) and 0 <= it <= 1, "a fraction from 0 to 1"),
         "on": (_exceptions, "a tuple of exception types"),
         "after": (lambda it: it is None, "left out here; a node returns Retry(after=...)"),
     }
@@ -199,16 +200,8 @@ def _shown(value: object) -> str:
     return repr(value) if value is None or isinstance(value, int | float) else f"a {type(value).__name__}"
 
 
-def _number(value: Any) -> bool:  # noqa: ANN401 - options come from user code, whatever their annotation says
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _count(value: Any) -> bool:  # noqa: ANN401 - as above
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _duration(value: Any) -> bool:  # noqa: ANN401 - as above
-    return _number(value) and value >= 0
+def _duration(value: Any) -> bool:  # noqa: ANN401 - options come from user code, whatever their annotation says
+    return is_number(value) and value >= 0
 
 
 def _exceptions(value: Any) -> bool:  # noqa: ANN401 - as above

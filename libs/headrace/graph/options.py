@@ -1,8 +1,9 @@
 """Words a user puts on a node, on its parameters, or returns from it. Values only."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
+
+from headrace.graph.numbers import is_number
 
 T = TypeVar("T")
 ExecutorName = Literal["inline", "thread", "process", "ray"]
@@ -32,7 +33,7 @@ class Retry:
     after: float | None = None
 
     def __post_init__(self) -> None:
-        if self.after is not None and not _is_number(self.after):
+        if self.after is not None and not is_number(self.after):
             raise ValueError(f"Retry(after={self.after!r}) must be a number of seconds")
 
 
@@ -63,12 +64,8 @@ class Suspend:
     until: str | float
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.until, str) or _is_number(self.until)):
+        if not (isinstance(self.until, str) or is_number(self.until)):
             raise ValueError(f"Suspend(until={self.until!r}) must be a signal's name or a number of seconds")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
 
 
 class ContextMarker:

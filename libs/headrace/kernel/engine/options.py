@@ -1,11 +1,11 @@
 """How one run in one process is started."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from headrace.graph.numbers import is_count, is_number
 from headrace.graph.pipe import check_synchronous
 from headrace.kernel.events import Observer
 
@@ -38,17 +38,9 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     shows_detail: bool = False
 
     def __post_init__(self) -> None:
-        if self.timeout_s is not None and not _is_time(self.timeout_s):
+        if self.timeout_s is not None and not is_number(self.timeout_s):
             raise ValueError(f"timeout is a number of seconds, or None; got {self.timeout_s!r}")
-        if not _is_count(self.concurrency):
+        if not is_count(self.concurrency):
             raise ValueError(f"concurrency is a whole number of at least 1; got {self.concurrency!r}")
         for observer in self.observers:
             check_synchronous("an observer", observer)
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not math.isnan(value)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
